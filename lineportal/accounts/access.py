@@ -1,0 +1,52 @@
+"""Who may touch what: a permission (from groups) and, optionally, a list of accounts.
+
+Every door reads through `limited`, every act asks `require`.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, User
+from django.core.exceptions import PermissionDenied
+from django.db.models import Model, QuerySet
+from django.utils.translation import gettext as _
+
+from lineportal.accounts.models import AccountScope, OfficialAccount
+
+Row = TypeVar("Row", bound=Model)
+
+
+def limited(
+    rows: QuerySet[Row], user: AbstractBaseUser | AnonymousUser, *, account: str = "account"
+) -> QuerySet[Row]:
+    """Return the rows whose account the user may touch; `account` is the path to the account."""
+    scope = AccountScope.objects.filter(user_id=user.pk).first()
+    if scope is None:
+        return rows
+    return rows.filter(**{f"{account}__in": scope.accounts.values("pk")})
+
+
+def accounts_of(user: AbstractBaseUser | AnonymousUser) -> QuerySet[OfficialAccount]:
+    """Return the Official Accounts that the user may touch."""
+    scope = AccountScope.objects.filter(user_id=user.pk).first()
+    return OfficialAccount.objects.all() if scope is None else scope.accounts.all()
+
+
+def may(user: Any, permission: str, account: OfficialAccount | int | None = None) -> bool:
+    """Return whether the user has the permission ("app.codename"), on the account if one is given."""
+    if not user.has_perm(permission):
+        return False
+    if account is None:
+        return True
+    pk = account if isinstance(account, int) else account.pk
+    return accounts_of(user).filter(pk=pk).exists()
+
+
+def require(user: User, permission: str, account: OfficialAccount | int | None = None) -> None:
+    """Raise PermissionDenied with a sentence unless the user may."""
+    if not may(user, permission, account):
+        raise PermissionDenied(
+            _("You may not do this: it needs the permission “%(permission)s” on this account.")
+            % {"permission": permission}
+        )

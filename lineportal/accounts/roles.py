@@ -1,0 +1,68 @@
+"""The five roles and what each may do. Groups are made from this table at every migrate.
+
+Change a person's powers by groups of your own; the five here are reset to this table.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.apps import apps
+
+_READ = (
+    "accounts.view_officialaccount",
+    "accounts.view_road",
+    "templates_app.view_messagetemplate",
+    "templates_app.view_templateevent",
+    "recipients.view_recipient",
+    "recipients.view_consentrecord",
+    "recipients.view_recipientimport",
+    "recipients.view_suppression",
+    "sending.view_campaign",
+    "sending.view_message",
+    "sending.export_campaign",
+)
+_AUTHOR = (
+    "templates_app.add_messagetemplate",
+    "templates_app.change_messagetemplate",
+    "templates_app.submit_messagetemplate",
+)
+_REVIEWER = ("templates_app.review_messagetemplate", "templates_app.revoke_messagetemplate")
+_SENDER = (
+    "recipients.add_recipient",
+    "recipients.change_recipient",
+    "recipients.import_recipient",
+    "recipients.suppress_recipient",
+    "sending.add_campaign",
+    "sending.change_campaign",
+    "sending.run_campaign",
+    "sending.send_message",
+    "sending.settle_message",
+)
+_MANAGER = (
+    "accounts.manage_accounts",
+    "accounts.change_officialaccount",
+    "recipients.erase_recipient",
+    "recipients.reveal_phone",
+    "audit.view_auditentry",
+)
+
+ROLES: dict[str, tuple[str, ...]] = {
+    "author": (*_READ, *_AUTHOR),
+    "reviewer": (*_READ, *_REVIEWER),
+    "sender": (*_READ, *_SENDER),
+    "auditor": (*_READ, "audit.view_auditentry"),
+    "manager": (*_READ, *_AUTHOR, *_REVIEWER, *_SENDER, *_MANAGER),
+}
+
+
+def make_groups(**_signal: Any) -> None:
+    """Make or reset the five groups; called after every migrate, once all permissions exist."""
+    group_model = apps.get_model("auth", "Group")
+    permissions = {
+        f"{permission.content_type.app_label}.{permission.codename}": permission
+        for permission in apps.get_model("auth", "Permission").objects.select_related("content_type")
+    }
+    for name, labels in ROLES.items():
+        group, _ = group_model.objects.get_or_create(name=name)
+        group.permissions.set([permissions[label] for label in labels if label in permissions])

@@ -1,0 +1,99 @@
+"""One shape for every refusal: `{"error": code, "detail": sentence, "fields"?: {}}`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.http import Http404
+from django.utils.translation import gettext as _
+from rest_framework import exceptions
+from rest_framework.response import Response
+from rest_framework.views import exception_handler
+
+from lineportal.sending import campaigns, messages, routing
+from recipients import intake
+from templates_app import content, workflow
+
+# What the rooms below refuse with, and how HTTP says it.
+CONFLICTS: dict[type[Exception], str] = {
+    workflow.WrongState: "wrong_state",
+    workflow.KeyTaken: "exists",
+    campaigns.WrongState: "wrong_state",
+    campaigns.NameTaken: "exists",
+    messages.KeyReused: "key_reused",
+    intake.PersonExists: "exists",
+    intake.Conflict: "wrong_state",
+    routing.AccountExists: "exists",
+}
+
+
+def answer(error: Exception, context: dict[str, Any]) -> Response | None:
+    """Turn a refusal into a response; None leaves a bug to the web server (500)."""
+    for kind, code in CONFLICTS.items():
+        if isinstance(error, kind):
+            return _response(409, code, str(error))
+    if isinstance(error, workflow.FourEyes):
+        return _response(403, "four_eyes", str(error))
+    if isinstance(error, PermissionDenied):
+        return _response(403, "forbidden", str(error) or _("You may not do this."))
+    if isinstance(error, content.InvalidContent):
+        return _response(400, "invalid", str(error), error.problems)
+    if isinstance(error, workflow.MissingDecision):
+        return _response(400, "invalid", str(error), {error.field: str(error)})
+    if isinstance(error, INVALID):
+        field = getattr(error, "field", "")
+        return _response(400, "invalid", str(error), {field: str(error)} if field else None)
+    response = exception_handler(error, context)
+    if response is not None:
+        response.data = _rest_framework(error)
+    return response
+
+
+INVALID = (intake.Invalid, campaigns.Invalid, messages.Invalid, routing.Invalid)
+
+
+def _rest_framework(error: Exception) -> dict[str, Any]:
+    if isinstance(error, exceptions.ValidationError):
+        fields = _flat(error.detail)
+        return {
+            "error": "invalid",
+            "detail": " ".join(f"{name}: {text}" for name, text in fields.items()),
+            "fields": fields,
+        }
+    code, detail = {
+        exceptions.NotAuthenticated: ("unauthenticated", _("Give a key: Authorization: Bearer …")),
+        exceptions.PermissionDenied: ("forbidden", ""),
+        exceptions.MethodNotAllowed: ("method_not_allowed", ""),
+        exceptions.Throttled: ("too_many_requests", ""),
+        exceptions.ParseError: ("invalid", _("The body is not the JSON or form it says it is.")),
+    }.get(type(error), ("", ""))
+    if isinstance(error, Http404 | exceptions.NotFound):
+        code, detail = "not_found", _("There is no such thing, or not for this key.")
+    if isinstance(error, exceptions.AuthenticationFailed):
+        code = "unauthenticated"
+    text = detail or str(getattr(error, "detail", error))
+    return {"error": code or "invalid", "detail": text}
+
+
+def _flat(detail: Any, place: str = "") -> dict[str, str]:
+    if isinstance(detail, dict):
+        found: dict[str, str] = {}
+        for name, inner in detail.items():
+            found.update(_flat(inner, f"{place}.{name}" if place else str(name)))
+        return found
+    if isinstance(detail, list) and any(isinstance(inner, dict | list) for inner in detail):
+        found = {}
+        for index, inner in enumerate(detail):
+            found.update(_flat(inner, f"{place}[{index}]"))
+        return found
+    texts = detail if isinstance(detail, list) else [detail]
+    return {place or "body": " ".join(str(text) for text in texts)}
+
+
+def _response(
+    status: int, code: str, detail: str, fields: dict[str, str] | None = None
+) -> Response:
+    return Response(
+        {"error": code, "detail": detail, **({"fields": fields} if fields else {})}, status=status
+    )

@@ -1,0 +1,28 @@
+"""Database triggers that more than one app declares beside its models."""
+
+from __future__ import annotations
+
+import pgtrigger
+
+
+def never_truncated(name: str) -> pgtrigger.Trigger:
+    """Return a trigger that refuses TRUNCATE, except in test databases.
+
+    Django's test runner empties tables by TRUNCATE; its connections say so by the setting
+    `lineportal.testing`, which no other settings file sets.
+    """
+    return pgtrigger.Trigger(
+        name=name,
+        level=pgtrigger.Statement,
+        when=pgtrigger.Before,
+        operation=pgtrigger.Truncate,
+        func="""
+            IF current_setting('lineportal.testing', true) = 'on' THEN RETURN NULL; END IF;
+            RAISE EXCEPTION 'lineportal: % may not be truncated', TG_TABLE_NAME;
+        """,
+    )
+
+
+def append_only(name: str) -> pgtrigger.Trigger:
+    """Return a trigger that refuses UPDATE and DELETE."""
+    return pgtrigger.Protect(name=name, operation=pgtrigger.Update | pgtrigger.Delete)

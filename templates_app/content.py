@@ -1,0 +1,242 @@
+"""What a template may hold: the neutral structure, its limits, and its placeholders. Pure.
+
+Limits are LINE's, counted in UTF-16 units as LINE counts message text; the contract's section 4
+gives the structure.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.utils.translation import gettext as _
+
+PLACEHOLDER = re.compile(r"\{\{\s*([^{}\s](?:[^{}]{0,58}[^{}\s])?)\s*\}\}")
+
+EMPHASIS_LIMIT = 15
+ITEM_LIMIT = 300
+ITEMS_LIMIT = 15
+BUTTONS_LIMIT = 2
+BUTTON_LABEL_LIMIT = 20
+URL_LIMIT = 1000
+ALT_TEXT_LIMIT = 400
+TITLE_LIMIT = 100
+TEXT_LIMIT = 5000  # a two-way text message
+LABEL_LIMIT = 40
+PARAGRAPH_LIMIT = 1000
+
+_BUBBLE = {
+    "title", "company", "icon", "greeting", "emphasis", "items", "explanation", "buttons",
+    "alt_text",
+}  # fmt: skip
+_CATALOGUE = {"template_key", "emphasis", "items", "buttons"}
+
+
+class InvalidContent(Exception):
+    """The content cannot become a message; `problems` has a sentence for each place."""
+
+    def __init__(self, problems: Mapping[str, str]) -> None:
+        super().__init__(" ".join(f"{place}: {text}" for place, text in problems.items()))
+        self.problems = dict(problems)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One text of a template that has a limit: where it is, its wording, and UTF-16 units allowed."""
+
+    place: str
+    text: str
+    limit: int
+    is_url: bool = False
+
+
+def utf16_units(text: str) -> int:
+    """Return the length LINE counts: UTF-16 code units."""
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
+
+
+def kind(content: Mapping[str, Any], *, service: str) -> str:
+    """Return "bubble", "catalogue", "text" or "flex"."""
+    if service == "lon":
+        return "catalogue" if "template_key" in content else "bubble"
+    return "flex" if "flex" in content else "text"
+
+
+def placeholders(content: Any) -> list[str]:
+    """Return the names of all placeholders, in order of first appearance."""
+    names: dict[str, None] = {}
+    for text in _texts(content):
+        for match in PLACEHOLDER.finditer(text):
+            names[match.group(1)] = None
+    return list(names)
+
+
+def validate(content: Any, *, service: str) -> None:
+    """Raise InvalidContent unless the content can be drawn as it stands."""
+    if not isinstance(content, dict):
+        raise InvalidContent({"content": _("Give the content as a JSON object.")})
+    problems: dict[str, str] = {}
+    form = kind(content, service=service)
+    {
+        "bubble": _check_bubble,
+        "catalogue": _check_catalogue,
+        "text": _check_text,
+        "flex": _check_flex,
+    }[form](content, problems)
+    if not problems:
+        for part in parts(content, service=service):
+            _check_part(part, problems)
+        for text in _texts(content):
+            if "{{" in PLACEHOLDER.sub("", text) or "}}" in PLACEHOLDER.sub("", text):
+                problems["placeholders"] = _(
+                    "Write placeholders as {{name}}, with a name of at most 60 characters."
+                )
+    if problems:
+        raise InvalidContent(problems)
+
+
+def parts(content: Mapping[str, Any], *, service: str) -> list[Part]:
+    """Return every text that has a limit of its own."""
+    form = kind(content, service=service)
+    if form == "text":
+        return [Part("text", content["text"], TEXT_LIMIT)]
+    if form == "flex":
+        return [Part("alt_text", content["alt_text"], ALT_TEXT_LIMIT)]
+    found: list[Part] = []
+    key = "item_key" if form == "catalogue" else "label"
+    if emphasis := content.get("emphasis"):
+        found.append(Part("emphasis.value", emphasis["value"], EMPHASIS_LIMIT))
+        if form == "bubble":
+            found.append(Part("emphasis.label", emphasis[key], LABEL_LIMIT))
+    for index, item in enumerate(content.get("items") or []):
+        found.append(Part(f"items[{index}].value", item["value"], ITEM_LIMIT))
+        if form == "bubble":
+            found.append(Part(f"items[{index}].label", item[key], LABEL_LIMIT))
+    for index, button in enumerate(content.get("buttons") or []):
+        found.append(Part(f"buttons[{index}].url", button["url"], URL_LIMIT, is_url=True))
+        if form == "bubble":
+            found.append(Part(f"buttons[{index}].label", button["label"], BUTTON_LABEL_LIMIT))
+    for name, limit in (
+        ("title", TITLE_LIMIT),
+        ("company", LABEL_LIMIT),
+        ("greeting", PARAGRAPH_LIMIT),
+        ("explanation", PARAGRAPH_LIMIT),
+        ("alt_text", ALT_TEXT_LIMIT),
+    ):
+        if text := content.get(name):
+            found.append(Part(name, text, limit))
+    return found
+
+
+def _check_part(part: Part, problems: dict[str, str]) -> None:
+    fixed = PLACEHOLDER.sub("", part.text)
+    if utf16_units(fixed) > part.limit:
+        problems[part.place] = _(
+            "This text has %(length)d characters; LINE allows %(limit)d. Shorten it."
+        ) % {"length": utf16_units(fixed), "limit": part.limit}
+    if part.is_url:
+        parsed = urlsplit(PLACEHOLDER.sub("x", part.text))
+        host = part.text.split("://", 1)[-1].split("/", 1)[0].split("?", 1)[0]
+        if parsed.scheme != "https" or not parsed.hostname or PLACEHOLDER.search(host):
+            problems[part.place] = _(
+                "Give a whole address that begins with https:// and names its host without"
+                " placeholders."
+            )
+
+
+def _check_bubble(content: dict[str, Any], problems: dict[str, str]) -> None:
+    _no_others(content, _BUBBLE, problems)
+    if not _is_text(content.get("title")):
+        problems["title"] = _("A notification needs a title: LINE shows it first. Write one.")
+    for name in ("company", "icon", "greeting", "explanation", "alt_text"):
+        if name in content and not _is_text(content[name]):
+            problems[name] = _("Write a text here, or leave the part out.")
+    _check_pairs(content, ("label", "value"), ("label", "url"), problems)
+
+
+def _check_catalogue(content: dict[str, Any], problems: dict[str, str]) -> None:
+    _no_others(content, _CATALOGUE, problems)
+    if not _is_text(content.get("template_key")):
+        problems["template_key"] = _("Give the key of a template in LINE's catalogue.")
+    _check_pairs(content, ("item_key", "value"), ("button_key", "url"), problems)
+    if problems:
+        return
+    keys = [item["item_key"] for item in content.get("items") or []]
+    if emphasis := content.get("emphasis"):
+        keys.append(emphasis["item_key"])
+    if len(keys) != len(set(keys)):
+        problems["items"] = _("LINE allows each item key once, the emphasised one included.")
+    buttons = [button["button_key"] for button in content.get("buttons") or []]
+    if len(buttons) != len(set(buttons)):
+        problems["buttons"] = _("LINE allows each button key once.")
+
+
+def _check_text(content: dict[str, Any], problems: dict[str, str]) -> None:
+    _no_others(content, {"text"}, problems)
+    if not _is_text(content.get("text")):
+        problems["text"] = _("Write the text of the message.")
+
+
+def _check_flex(content: dict[str, Any], problems: dict[str, str]) -> None:
+    _no_others(content, {"flex", "alt_text"}, problems)
+    flex = content.get("flex")
+    if not isinstance(flex, dict) or flex.get("type") not in ("bubble", "carousel"):
+        problems["flex"] = _("Give a Flex container: a JSON object of type bubble or carousel.")
+    if not _is_text(content.get("alt_text")):
+        problems["alt_text"] = _("Write the text that is shown where Flex cannot be drawn.")
+
+
+def _check_pairs(
+    content: dict[str, Any],
+    item_names: tuple[str, str],
+    button_names: tuple[str, str],
+    problems: dict[str, str],
+) -> None:
+    for place, names, most in (("items", item_names, ITEMS_LIMIT),
+                               ("buttons", button_names, BUTTONS_LIMIT)):  # fmt: skip
+        rows = content.get(place, [])
+        if not isinstance(rows, list) or not all(_is_pair(row, names) for row in rows):
+            problems[place] = _("Give a list of objects with “%(first)s” and “%(second)s”.") % {
+                "first": names[0],
+                "second": names[1],
+            }
+        elif len(rows) > most:
+            problems[place] = _("LINE allows %(most)d here; take %(over)d out.") % {
+                "most": most,
+                "over": len(rows) - most,
+            }
+    if "emphasis" in content and not _is_pair(content["emphasis"], item_names):
+        problems["emphasis"] = _("Give an object with “%(first)s” and “%(second)s”.") % {
+            "first": item_names[0],
+            "second": item_names[1],
+        }
+
+
+def _no_others(content: dict[str, Any], names: set[str], problems: dict[str, str]) -> None:
+    if others := sorted(str(name) for name in set(content) - names):
+        problems["content"] = _("Unknown part: %(parts)s. Known are: %(known)s.") % {
+            "parts": ", ".join(others),
+            "known": ", ".join(sorted(names)),
+        }
+
+
+def _is_pair(row: Any, names: tuple[str, str]) -> bool:
+    return isinstance(row, dict) and set(row) == set(names) and all(map(_is_text, row.values()))
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and bool(value.strip())
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for inner in value.values():
+            yield from _texts(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _texts(inner)

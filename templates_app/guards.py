@@ -1,0 +1,78 @@
+"""What must hold for templates, kept by the database even against raw SQL."""
+
+from __future__ import annotations
+
+import pgtrigger
+
+from lineportal.audit.guards import append_only, never_truncated
+
+TEMPLATE_TRIGGERS = [
+    pgtrigger.Trigger(
+        name="a_template_begins_as_draft",
+        when=pgtrigger.Before,
+        operation=pgtrigger.Insert,
+        condition=~pgtrigger.Q(new__state="draft"),
+        func="RAISE EXCEPTION 'lineportal: a template begins as a draft';",
+    ),
+    pgtrigger.Trigger(
+        name="template_moves_follow_the_workflow",
+        when=pgtrigger.Before,
+        operation=pgtrigger.Update,
+        func="""
+            IF OLD.state = NEW.state THEN RETURN NEW; END IF;
+            IF NOT (
+                (OLD.state = 'draft' AND NEW.state = 'submitted')
+                OR (OLD.state = 'submitted' AND NEW.state IN ('approved', 'rejected', 'draft'))
+                OR (OLD.state = 'approved' AND NEW.state = 'rejected'
+                    AND NEW.revoked_at IS NOT NULL)
+            ) THEN
+                RAISE EXCEPTION 'lineportal: a template cannot go from % to %',
+                    OLD.state, NEW.state;
+            END IF;
+            IF NEW.state = 'approved' AND EXISTS (
+                SELECT 1 FROM templates_app_templateevent event
+                WHERE event.template_id = NEW.id AND event.by_id = NEW.approved_by_id
+                  AND event.kind IN ('created', 'edited', 'submitted')
+            ) OR NEW.state = 'approved'
+                 AND NEW.approved_by_id IN (NEW.created_by_id, NEW.submitted_by_id)
+            THEN
+                RAISE EXCEPTION 'lineportal: nobody approves what they wrote or submitted';
+            END IF;
+            RETURN NEW;
+        """,
+    ),
+    pgtrigger.Trigger(
+        name="what_was_decided_on_stays_as_it_was",
+        when=pgtrigger.Before,
+        operation=pgtrigger.Update,
+        func="""
+            IF (NEW.account_id, NEW.key, NEW.version, NEW.service, NEW.created_by_id)
+               IS DISTINCT FROM
+               (OLD.account_id, OLD.key, OLD.version, OLD.service, OLD.created_by_id) THEN
+                RAISE EXCEPTION 'lineportal: a version keeps its account, key and service';
+            END IF;
+            IF OLD.state = 'draft' THEN RETURN NEW; END IF;
+            IF (NEW.purpose, NEW.category, NEW.language, NEW.content, NEW.placeholders)
+               IS DISTINCT FROM
+               (OLD.purpose, OLD.category, OLD.language, OLD.content, OLD.placeholders)
+               OR (NEW.state <> 'draft' AND (NEW.bubble, NEW.content_hash)
+                   IS DISTINCT FROM (OLD.bubble, OLD.content_hash)) THEN
+                RAISE EXCEPTION 'lineportal: a % template is never edited', OLD.state;
+            END IF;
+            IF OLD.state IN ('approved', 'rejected')
+               AND (NEW.approved_by_id, NEW.approved_at, NEW.line_reference, NEW.line_decided_on)
+               IS DISTINCT FROM
+               (OLD.approved_by_id, OLD.approved_at, OLD.line_reference, OLD.line_decided_on) THEN
+                RAISE EXCEPTION 'lineportal: a decision on file is never rewritten';
+            END IF;
+            RETURN NEW;
+        """,
+    ),
+    pgtrigger.Protect(name="templates_are_never_deleted", operation=pgtrigger.Delete),
+    never_truncated("templates_are_never_truncated"),
+]
+
+EVENT_TRIGGERS = [
+    append_only("template_events_never_change"),
+    never_truncated("template_events_are_never_truncated"),
+]

@@ -1,0 +1,231 @@
+"""Draw a template's content as LINE's message object, and fill its placeholders. Pure.
+
+`draw` runs once, at submit; its result is frozen with the template, and `fill` is all that
+happens to it afterwards, so the approved drawing and the wire are the same apart from values.
+The bubble's build follows the LON bubbles in use in Thailand: green header, title, label and
+value rows, separator and emphasis, URI buttons, and a grey footer.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote
+
+from django.utils.translation import gettext as _
+
+from templates_app import content as contents
+from templates_app.content import PLACEHOLDER
+
+LINE_GREEN = "#06C755"
+LABEL_GREY = "#AAAAAA"
+FOOTER_GREY = "#EEEEEE"
+_URL_FIELDS = frozenset({"uri", "url"})
+
+
+class MissingValues(Exception):
+    """A placeholder has no value; `names` lists them."""
+
+    def __init__(self, names: list[str]) -> None:
+        super().__init__(_("Give a value for: %(names)s.") % {"names": ", ".join(names)})
+        self.names = names
+
+
+class ValueTooLong(Exception):
+    """A filled text is over LINE's limit; `place` says which."""
+
+    def __init__(self, place: str, length: int, limit: int) -> None:
+        super().__init__(
+            _("%(place)s would have %(length)d characters; LINE allows %(limit)d. Shorten the value.")
+            % {"place": place, "length": length, "limit": limit}
+        )
+        self.place = place
+
+
+def canonical(value: Any) -> bytes:
+    """Return the one JSON text (UTF-8, sorted keys, no spaces) that a value is hashed by."""
+    return json.dumps(
+        value, sort_keys=True, separators=(",", ":"), ensure_ascii=False
+    ).encode()
+
+
+def content_hash(
+    *, content: Any, bubble: Any, service: str, purpose: str, category: str, language: str
+) -> str:
+    """Return the SHA-256 (hex) of everything that is decided on."""
+    return hashlib.sha256(
+        canonical(
+            {
+                "content": content,
+                "bubble": bubble,
+                "service": service,
+                "purpose": purpose,
+                "category": category,
+                "language": language,
+            }
+        )
+    ).hexdigest()
+
+
+def draw(content: Mapping[str, Any], *, service: str) -> dict[str, Any]:
+    """Return the message object of valid content, placeholders still in it.
+
+    A LINE message object, or for catalogue content `{"templateKey", "body"}`.
+    """
+    form = contents.kind(content, service=service)
+    if form == "text":
+        return {"type": "text", "text": content["text"]}
+    if form == "flex":
+        return {"type": "flex", "altText": content["alt_text"], "contents": content["flex"]}
+    if form == "catalogue":
+        return _catalogue(content)
+    return {
+        "type": "flex",
+        "altText": content.get("alt_text") or content["title"],
+        "contents": _bubble(content),
+    }
+
+
+def fill(drawing: Any, values: Mapping[str, str]) -> Any:
+    """Return the drawing with every placeholder replaced, once; raises MissingValues.
+
+    In addresses a value is percent-encoded, so it cannot change where a button leads.
+    """
+    names = contents.placeholders(drawing)
+    if missing := [name for name in names if not str(values.get(name, "")).strip()]:
+        raise MissingValues(missing)
+    return _filled(drawing, values, is_url=False)
+
+
+def check_lengths(content: Mapping[str, Any], values: Mapping[str, str], *, service: str) -> None:
+    """Raise ValueTooLong when a text of the content is over its limit with these values."""
+    for part in contents.parts(content, service=service):
+        length = contents.utf16_units(_filled(part.text, values, is_url=part.is_url))
+        if length > part.limit:
+            raise ValueTooLong(part.place, length, part.limit)
+
+
+def _filled(node: Any, values: Mapping[str, str], *, is_url: bool) -> Any:
+    if isinstance(node, str):
+        return PLACEHOLDER.sub(
+            lambda match: quote(str(values[match.group(1)]), safe="")
+            if is_url
+            else str(values[match.group(1)]),
+            node,
+        )
+    if isinstance(node, Mapping):
+        return {
+            key: _filled(inner, values, is_url=key in _URL_FIELDS) for key, inner in node.items()
+        }
+    if isinstance(node, list):
+        return [_filled(inner, values, is_url=is_url) for inner in node]
+    return node
+
+
+def _catalogue(content: Mapping[str, Any]) -> dict[str, Any]:
+    body: dict[str, Any] = {}
+    if emphasis := content.get("emphasis"):
+        body["emphasizedItem"] = {"itemKey": emphasis["item_key"], "content": emphasis["value"]}
+    if items := content.get("items"):
+        body["items"] = [{"itemKey": item["item_key"], "content": item["value"]} for item in items]
+    if buttons := content.get("buttons"):
+        body["buttons"] = [
+            {"buttonKey": button["button_key"], "url": button["url"]} for button in buttons
+        ]
+    return {"templateKey": content["template_key"], "body": body}
+
+
+def _bubble(content: Mapping[str, Any]) -> dict[str, Any]:
+    rows: list[dict[str, Any]] = []
+    if company := content.get("company"):
+        rows.append({"type": "text", "text": company, "size": "sm", "color": LABEL_GREY})
+    title = {"type": "text", "text": content["title"], "weight": "bold", "size": "xl", "wrap": True}
+    if icon := content.get("icon"):
+        rows.append({"type": "text", "text": icon, "align": "center", "size": "xxl"})
+        title["align"] = "center"
+    rows.append(title)
+    if greeting := content.get("greeting"):
+        rows.append(_paragraph(greeting))
+    if emphasis := content.get("emphasis"):
+        rows += [
+            {"type": "separator", "margin": "lg"},
+            {"type": "text", "text": emphasis["label"], "size": "sm", "color": LABEL_GREY,
+             "margin": "lg", "align": "center"},
+            {"type": "text", "text": emphasis["value"], "size": "xl", "weight": "bold",
+             "align": "center", "wrap": True},
+            {"type": "separator", "margin": "lg"},
+        ]  # fmt: skip
+    if items := content.get("items"):
+        rows.append(
+            {
+                "type": "box",
+                "layout": "vertical",
+                "margin": "lg",
+                "spacing": "sm",
+                "contents": [_item(item) for item in items],
+            }
+        )
+    if explanation := content.get("explanation"):
+        rows.append(_paragraph(explanation))
+    if buttons := content.get("buttons"):
+        rows.append(
+            {
+                "type": "box",
+                "layout": "vertical",
+                "margin": "lg",
+                "spacing": "sm",
+                "contents": [_button(button) for button in buttons],
+            }
+        )
+    return {
+        "type": "bubble",
+        "header": {
+            "type": "box",
+            "layout": "horizontal",
+            "backgroundColor": LINE_GREEN,
+            "contents": [
+                {"type": "text", "text": "OFFICIAL NOTIFICATION", "color": "#FFFFFF",
+                 "weight": "bold", "size": "sm", "flex": 3},
+                {"type": "text", "text": "powered by LINE", "color": "#FFFFFF", "size": "xxs",
+                 "align": "end", "gravity": "center", "flex": 2},
+            ],
+        },
+        "body": {"type": "box", "layout": "vertical", "contents": rows},
+        "footer": {
+            "type": "box",
+            "layout": "vertical",
+            "backgroundColor": FOOTER_GREY,
+            "contents": [
+                {"type": "text", "text": "LINE Official Notification", "size": "xxs",
+                 "color": "#777777", "align": "center", "wrap": True},
+            ],
+        },
+    }  # fmt: skip
+
+
+def _paragraph(text: str) -> dict[str, Any]:
+    return {"type": "text", "text": text, "wrap": True, "size": "sm", "margin": "md"}
+
+
+def _item(item: Mapping[str, str]) -> dict[str, Any]:
+    return {
+        "type": "box",
+        "layout": "baseline",
+        "contents": [
+            {"type": "text", "text": item["label"], "color": LABEL_GREY, "size": "sm", "flex": 4,
+             "wrap": True},
+            {"type": "text", "text": item["value"], "size": "sm", "flex": 5, "wrap": True},
+        ],
+    }  # fmt: skip
+
+
+def _button(button: Mapping[str, str]) -> dict[str, Any]:
+    return {
+        "type": "button",
+        "style": "primary",
+        "color": LINE_GREEN,
+        "height": "sm",
+        "action": {"type": "uri", "label": button["label"], "uri": button["url"]},
+    }
