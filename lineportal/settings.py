@@ -54,7 +54,11 @@ for _key in FIELD_KEYS:
 PUBLIC_URL = env.text("LINEPORTAL_PUBLIC_URL", "http://127.0.0.1:8000").rstrip("/")
 if urlsplit(PUBLIC_URL).scheme not in ("http", "https"):
     raise env.WrongSetting("LINEPORTAL_PUBLIC_URL must begin with https:// (or http://).")
-ALLOWED_HOSTS = env.words("LINEPORTAL_ALLOWED_HOSTS") or ["127.0.0.1", "localhost", "[::1]"]
+ALLOWED_HOSTS = env.words("LINEPORTAL_ALLOWED_HOSTS") or [
+    "127.0.0.1",
+    "localhost",
+    "[::1]",
+]
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
 # Hosts beside the providers' own that a road may name.
 API_HOSTS = env.words("LINEPORTAL_API_HOSTS") or (

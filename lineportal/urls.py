@@ -1,6 +1,15 @@
 """Every address."""
 
 from django.contrib import admin
-from django.urls import path
+from django.urls import include, path
 
-urlpatterns = [path("", admin.site.urls)]
+from lineportal import health
+
+urlpatterns = [
+    path("healthz", health.alive, name="alive"),
+    path("readyz", health.ready, name="ready"),
+    path("metrics", health.metrics, name="metrics"),
+    path("api/", include("lineportal.api.urls")),
+    path("webhooks/", include("lineportal.webhooks.urls")),
+    path("", admin.site.urls),
+]

@@ -22,7 +22,10 @@ class Consent(models.TextChoices):
     """LINE's own setting of the person, as far as we know it; it holds for every account."""
 
     AGREED = "agreed", _("Agreed")
-    NOT_SET = "not_set", _("Not set")  # asked by LINE at the first message, for 24 hours
+    NOT_SET = (
+        "not_set",
+        _("Not set"),
+    )  # asked by LINE at the first message, for 24 hours
     REJECTED = "rejected", _("Rejected")
 
 
@@ -76,7 +79,8 @@ class Recipient(models.Model):
                 fields=["account", "phone"], name="a_phone_is_one_person_per_account"
             ),
             models.UniqueConstraint(
-                fields=["account", "line_user_id"], name="a_user_id_is_one_person_per_account"
+                fields=["account", "line_user_id"],
+                name="a_user_id_is_one_person_per_account",
             ),
             models.CheckConstraint(
                 condition=Q(phone__isnull=False)
@@ -89,8 +93,7 @@ class Recipient(models.Model):
                 name="a_phone_is_e164",
             ),
             models.CheckConstraint(
-                condition=Q(line_user_id__isnull=True)
-                | Q(line_user_id__regex=r"^U[0-9a-f]{32}$"),
+                condition=Q(line_user_id__isnull=True) | Q(line_user_id__regex=r"^U[0-9a-f]{32}$"),
                 name="a_line_user_id_is_u_and_32_hex",
             ),
             models.CheckConstraint(
@@ -106,7 +109,8 @@ class Recipient(models.Model):
             models.Index(fields=["phone"], name="recipient_by_phone"),
             # Counts and filters of the audience by consent and friend status
             models.Index(
-                fields=["account", "consent", "friend_status"], name="recipient_by_standing"
+                fields=["account", "consent", "friend_status"],
+                name="recipient_by_standing",
             ),
         ]
         triggers: ClassVar = [
@@ -114,7 +118,7 @@ class Recipient(models.Model):
             pgtrigger.Trigger(
                 name="consent_never_returns_to_not_set",
                 when=pgtrigger.Before,
-                operation=pgtrigger.UpdateOf("consent"),
+                operation=pgtrigger.Update,
                 condition=pgtrigger.Q(new__consent="not_set")
                 & ~pgtrigger.Q(old__consent="not_set"),
                 func="RAISE EXCEPTION 'lineportal: consent never returns to not set';",
@@ -122,7 +126,7 @@ class Recipient(models.Model):
             pgtrigger.Trigger(
                 name="a_recipient_stays_with_its_account",
                 when=pgtrigger.Before,
-                operation=pgtrigger.UpdateOf("account"),
+                operation=pgtrigger.Update,
                 condition=pgtrigger.Q(old__account_id__df=pgtrigger.F("new__account_id")),
                 func="RAISE EXCEPTION 'lineportal: a recipient stays with its account';",
             ),
@@ -140,7 +144,11 @@ class ConsentRecord(models.Model):
         FRIEND = "friend", _("Friend status")
 
     recipient = models.ForeignKey(
-        Recipient, models.PROTECT, related_name="ledger", db_constraint=False, db_index=False
+        Recipient,
+        models.PROTECT,
+        related_name="ledger",
+        db_constraint=False,
+        db_index=False,
     )
     subject = models.CharField(max_length=7, choices=Subject)
     value = models.CharField(max_length=10)
@@ -151,7 +159,11 @@ class ConsentRecord(models.Model):
     source = models.CharField(max_length=8, choices=Source)
     source_reference = models.CharField(max_length=100, blank=True)  # "import:4 row 17", event id
     recorded_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+"
+        settings.AUTH_USER_MODEL,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
     )
 
     class Meta:
@@ -160,7 +172,8 @@ class ConsentRecord(models.Model):
         indexes: ClassVar = [
             # The history of one person, newest first
             models.Index(
-                fields=["recipient", "subject", "-observed_at", "-id"], name="ledger_of_recipient"
+                fields=["recipient", "subject", "-observed_at", "-id"],
+                name="ledger_of_recipient",
             ),
         ]
         triggers: ClassVar = [
@@ -201,7 +214,9 @@ class MarketingOptOut(models.Model):
         indexes: ClassVar = [
             # The eligibility rule `opted_out`
             models.Index(
-                fields=["recipient"], condition=Q(ended_at__isnull=True), name="opt_out_in_force"
+                fields=["recipient"],
+                condition=Q(ended_at__isnull=True),
+                name="opt_out_in_force",
             ),
         ]
 
@@ -217,7 +232,11 @@ class Suppression(models.Model):
     reason = models.CharField(max_length=200)
     until = models.DateTimeField(null=True, blank=True)  # null: for good
     created_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+"
+        settings.AUTH_USER_MODEL,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
     )
     created_at = models.DateTimeField()
     lifted_at = models.DateTimeField(null=True, blank=True)
@@ -281,7 +300,11 @@ class RecipientImport(models.Model):
     unchanged = models.PositiveIntegerField(default=0)
     refused = models.PositiveIntegerField(default=0)
     started_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+"
+        settings.AUTH_USER_MODEL,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
     )
     created_at = models.DateTimeField()
     started_at = models.DateTimeField(null=True, blank=True)
@@ -310,9 +333,7 @@ class RecipientImport(models.Model):
 class ImportRefusal(models.Model):
     """One refused row, in the words of the spreadsheet; never the value itself."""
 
-    recipient_import = models.ForeignKey(
-        RecipientImport, models.CASCADE, related_name="refusals"
-    )
+    recipient_import = models.ForeignKey(RecipientImport, models.CASCADE, related_name="refusals")
     row = models.PositiveIntegerField()
     column = models.CharField(max_length=3, blank=True)  # "C"
     reason = models.TextField()

@@ -43,9 +43,7 @@ class MessageTemplate(models.Model):
     version = models.PositiveIntegerField(default=1)
     service = models.CharField(max_length=3, choices=Service)
     purpose = models.CharField(max_length=200, help_text=_("What the message is for."))
-    category = models.CharField(
-        max_length=13, choices=Category, default=Category.TRANSACTIONAL
-    )
+    category = models.CharField(max_length=13, choices=Category, default=Category.TRANSACTIONAL)
     language = models.CharField(max_length=35)  # BCP 47
     content = models.JSONField()  # as the contract's section 4 describes it
     placeholders = ArrayField(models.CharField(max_length=60), default=list, blank=True)
@@ -58,17 +56,29 @@ class MessageTemplate(models.Model):
     created_at = models.DateTimeField()
     changed_at = models.DateTimeField()
     submitted_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+"
+        settings.AUTH_USER_MODEL,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
     )
     submitted_at = models.DateTimeField(null=True, blank=True)
     approved_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+"
+        settings.AUTH_USER_MODEL,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
     )
     approved_at = models.DateTimeField(null=True, blank=True)
     line_reference = models.CharField(max_length=200, blank=True)  # LINE's own decision, on file
     line_decided_on = models.DateField(null=True, blank=True)
     rejected_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+"
+        settings.AUTH_USER_MODEL,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
     )
     rejected_at = models.DateTimeField(null=True, blank=True)
     decided_by = models.CharField(max_length=8, choices=DecidedBy, blank=True)
@@ -85,7 +95,8 @@ class MessageTemplate(models.Model):
         ]
         constraints: ClassVar = [
             models.UniqueConstraint(
-                fields=["account", "key", "version"], name="one_row_per_template_version"
+                fields=["account", "key", "version"],
+                name="one_row_per_template_version",
             ),
             models.UniqueConstraint(
                 fields=["account", "key"],

@@ -33,26 +33,19 @@ class MissingValues(Exception):
         self.names = names
 
 
-class ValueTooLong(Exception):
-    """A filled text is over LINE's limit; `place` says which."""
-
-    def __init__(self, place: str, length: int, limit: int) -> None:
-        super().__init__(
-            _("%(place)s would have %(length)d characters; LINE allows %(limit)d. Shorten the value.")
-            % {"place": place, "length": length, "limit": limit}
-        )
-        self.place = place
-
-
 def canonical(value: Any) -> bytes:
     """Return the one JSON text (UTF-8, sorted keys, no spaces) that a value is hashed by."""
-    return json.dumps(
-        value, sort_keys=True, separators=(",", ":"), ensure_ascii=False
-    ).encode()
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
 
 def content_hash(
-    *, content: Any, bubble: Any, service: str, purpose: str, category: str, language: str
+    *,
+    content: Any,
+    bubble: Any,
+    service: str,
+    purpose: str,
+    category: str,
+    language: str,
 ) -> str:
     """Return the SHA-256 (hex) of everything that is decided on."""
     return hashlib.sha256(
@@ -78,7 +71,11 @@ def draw(content: Mapping[str, Any], *, service: str) -> dict[str, Any]:
     if form == "text":
         return {"type": "text", "text": content["text"]}
     if form == "flex":
-        return {"type": "flex", "altText": content["alt_text"], "contents": content["flex"]}
+        return {
+            "type": "flex",
+            "altText": content["alt_text"],
+            "contents": content["flex"],
+        }
     if form == "catalogue":
         return _catalogue(content)
     return {
@@ -99,22 +96,19 @@ def fill(drawing: Any, values: Mapping[str, str]) -> Any:
     return _filled(drawing, values, is_url=False)
 
 
-def check_lengths(content: Mapping[str, Any], values: Mapping[str, str], *, service: str) -> None:
-    """Raise ValueTooLong when a text of the content is over its limit with these values."""
-    for part in contents.parts(content, service=service):
-        length = contents.utf16_units(_filled(part.text, values, is_url=part.is_url))
-        if length > part.limit:
-            raise ValueTooLong(part.place, length, part.limit)
+def fill_text(text: str, values: Mapping[str, str], *, is_url: bool) -> str:
+    """Return one text with its placeholders replaced; percent-encoded in an address."""
+    return PLACEHOLDER.sub(
+        lambda match: (
+            quote(str(values[match.group(1)]), safe="") if is_url else str(values[match.group(1)])
+        ),
+        text,
+    )
 
 
 def _filled(node: Any, values: Mapping[str, str], *, is_url: bool) -> Any:
     if isinstance(node, str):
-        return PLACEHOLDER.sub(
-            lambda match: quote(str(values[match.group(1)]), safe="")
-            if is_url
-            else str(values[match.group(1)]),
-            node,
-        )
+        return fill_text(node, values, is_url=is_url)
     if isinstance(node, Mapping):
         return {
             key: _filled(inner, values, is_url=key in _URL_FIELDS) for key, inner in node.items()
@@ -127,7 +121,10 @@ def _filled(node: Any, values: Mapping[str, str], *, is_url: bool) -> Any:
 def _catalogue(content: Mapping[str, Any]) -> dict[str, Any]:
     body: dict[str, Any] = {}
     if emphasis := content.get("emphasis"):
-        body["emphasizedItem"] = {"itemKey": emphasis["item_key"], "content": emphasis["value"]}
+        body["emphasizedItem"] = {
+            "itemKey": emphasis["item_key"],
+            "content": emphasis["value"],
+        }
     if items := content.get("items"):
         body["items"] = [{"itemKey": item["item_key"], "content": item["value"]} for item in items]
     if buttons := content.get("buttons"):
@@ -141,7 +138,13 @@ def _bubble(content: Mapping[str, Any]) -> dict[str, Any]:
     rows: list[dict[str, Any]] = []
     if company := content.get("company"):
         rows.append({"type": "text", "text": company, "size": "sm", "color": LABEL_GREY})
-    title = {"type": "text", "text": content["title"], "weight": "bold", "size": "xl", "wrap": True}
+    title = {
+        "type": "text",
+        "text": content["title"],
+        "weight": "bold",
+        "size": "xl",
+        "wrap": True,
+    }
     if icon := content.get("icon"):
         rows.append({"type": "text", "text": icon, "align": "center", "size": "xxl"})
         title["align"] = "center"

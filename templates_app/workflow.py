@@ -22,7 +22,13 @@ from lineportal.accounts.models import OfficialAccount, Service
 from lineportal.audit import chain
 from templates_app import content as contents
 from templates_app import rendering
-from templates_app.models import Category, DecidedBy, MessageTemplate, State, TemplateEvent
+from templates_app.models import (
+    Category,
+    DecidedBy,
+    MessageTemplate,
+    State,
+    TemplateEvent,
+)
 
 ADD = "templates_app.add_messagetemplate"
 CHANGE = "templates_app.change_messagetemplate"
@@ -184,20 +190,28 @@ def approve(
             if contents.kind(template.content, service=template.service) != "catalogue":
                 raise MissingDecision(
                     "line_reference",
-                    _("Give the reference of LINE's own decision: LINE approves every notification."),
+                    _(
+                        "Give the reference of LINE's own decision: LINE approves every notification."
+                    ),
                 )
             line_reference = f"LINE key catalogue: {template.content['template_key']}"
         line_decided_on = line_decided_on or today
     if line_decided_on and line_decided_on > today:
         raise MissingDecision(
-            "line_decided_on", _("LINE's decision cannot lie in the future; give its real date.")
+            "line_decided_on",
+            _("LINE's decision cannot lie in the future; give its real date."),
         )
     if current_hash(template) != template.content_hash:
         raise WrongState(_("The content is not what was submitted; it cannot be approved."))
     template.approved_by, template.approved_at = by, at
     template.line_reference, template.line_decided_on = line_reference, line_decided_on
     _save(
-        template, "approved_by", "approved_at", "line_reference", "line_decided_on", at=at
+        template,
+        "approved_by",
+        "approved_at",
+        "line_reference",
+        "line_decided_on",
+        at=at,
     )
     _note(template, TemplateEvent.Kind.APPROVED, by=by, at=at, note=note)
     return template
@@ -227,9 +241,7 @@ def reject(
 
 
 @transaction.atomic
-def revoke(
-    template: MessageTemplate, *, by: User, at: datetime, reason: str
-) -> MessageTemplate:
+def revoke(template: MessageTemplate, *, by: User, at: datetime, reason: str) -> MessageTemplate:
     """Record that LINE, or we, took an approval back; nothing more goes out on this version.
 
     What is queued on it is cancelled by `sending.campaigns.withdraw`, which doors call.
@@ -377,7 +389,12 @@ def _check_details(*, service: str, category: str, language: str, purpose: str) 
 
 
 def _note(
-    template: MessageTemplate, kind: TemplateEvent.Kind, *, by: User, at: datetime, note: str = ""
+    template: MessageTemplate,
+    kind: TemplateEvent.Kind,
+    *,
+    by: User,
+    at: datetime,
+    note: str = "",
 ) -> None:
     TemplateEvent.objects.create(
         template=template,

@@ -18,7 +18,10 @@ Row = TypeVar("Row", bound=Model)
 
 
 def limited(
-    rows: QuerySet[Row], user: AbstractBaseUser | AnonymousUser, *, account: str = "account"
+    rows: QuerySet[Row],
+    user: AbstractBaseUser | AnonymousUser,
+    *,
+    account: str = "account",
 ) -> QuerySet[Row]:
     """Return the rows whose account the user may touch; `account` is the path to the account."""
     scope = AccountScope.objects.filter(user_id=user.pk).first()

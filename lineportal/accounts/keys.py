@@ -36,9 +36,7 @@ def create(user: User, *, name: str, scopes: Sequence[str], at: datetime) -> tup
     """Make a key for the user; return its row and the key itself, which is not kept."""
     unknown = sorted(set(scopes) - set(SCOPES))
     if unknown or not scopes:
-        raise UnknownScope(
-            _("Choose scopes from: %(scopes)s.") % {"scopes": ", ".join(SCOPES)}
-        )
+        raise UnknownScope(_("Choose scopes from: %(scopes)s.") % {"scopes": ", ".join(SCOPES)})
     text = f"lp_{secrets.token_urlsafe(32)}"
     key = ApiKey.objects.create(
         user=user,

@@ -21,7 +21,10 @@ class Country(models.TextChoices):
 
 
 class Service(models.TextChoices):
-    LON = "lon", _("LINE Official Notification")  # one-way, to a phone number, friend or not
+    LON = (
+        "lon",
+        _("LINE Official Notification"),
+    )  # one-way, to a phone number, friend or not
     OA = "oa", _("Two-way Official Account")  # to a LINE user id, friends only
 
 
@@ -33,7 +36,8 @@ class OfficialAccount(models.Model):
     # Part of the webhook address: unguessable, and says nothing about the account.
     webhook_id = models.CharField(max_length=40, unique=True)
     is_active = models.BooleanField(
-        default=True, help_text=_("Nothing is sent for an account that is switched off.")
+        default=True,
+        help_text=_("Nothing is sent for an account that is switched off."),
     )
     created_at = models.DateTimeField()
 
@@ -54,9 +58,7 @@ class Road(models.Model):
     provider = models.CharField(max_length=20)
     # LINE's channel id; with a partner, the sender's name there.
     sender = models.CharField(max_length=100)
-    api_base_url = models.URLField(
-        blank=True, help_text=_("Empty for the provider's own address.")
-    )
+    api_base_url = models.URLField(blank=True, help_text=_("Empty for the provider's own address."))
     credentials = models.TextField(editable=False)  # MultiFernet token over JSON
     credentials_version = models.PositiveIntegerField(default=1)
     # A replaced webhook secret stays valid for 72 hours: events signed with it are still under way.
@@ -73,7 +75,8 @@ class Road(models.Model):
                 fields=["account", "service"], name="one_road_per_account_and_service"
             ),
             models.UniqueConstraint(
-                fields=["provider", "sender", "service"], name="a_sender_has_one_road_per_service"
+                fields=["provider", "sender", "service"],
+                name="a_sender_has_one_road_per_service",
             ),
             models.CheckConstraint(
                 condition=models.Q(rate_per_second__gte=1, rate_per_second__lte=2000),

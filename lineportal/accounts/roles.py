@@ -27,7 +27,10 @@ _AUTHOR = (
     "templates_app.change_messagetemplate",
     "templates_app.submit_messagetemplate",
 )
-_REVIEWER = ("templates_app.review_messagetemplate", "templates_app.revoke_messagetemplate")
+_REVIEWER = (
+    "templates_app.review_messagetemplate",
+    "templates_app.revoke_messagetemplate",
+)
 _SENDER = (
     "recipients.add_recipient",
     "recipients.change_recipient",
@@ -61,7 +64,9 @@ def make_groups(**_signal: Any) -> None:
     group_model = apps.get_model("auth", "Group")
     permissions = {
         f"{permission.content_type.app_label}.{permission.codename}": permission
-        for permission in apps.get_model("auth", "Permission").objects.select_related("content_type")
+        for permission in apps.get_model("auth", "Permission").objects.select_related(
+            "content_type"
+        )
     }
     for name, labels in ROLES.items():
         group, _ = group_model.objects.get_or_create(name=name)

@@ -41,16 +41,12 @@ def answer(error: Exception, context: dict[str, Any]) -> Response | None:
         return _response(400, "invalid", str(error), error.problems)
     if isinstance(error, workflow.MissingDecision):
         return _response(400, "invalid", str(error), {error.field: str(error)})
-    if isinstance(error, INVALID):
-        field = getattr(error, "field", "")
-        return _response(400, "invalid", str(error), {field: str(error)} if field else None)
+    if isinstance(error, intake.Invalid):
+        return _response(400, "invalid", str(error), {error.field: str(error)})
     response = exception_handler(error, context)
     if response is not None:
         response.data = _rest_framework(error)
     return response
-
-
-INVALID = (intake.Invalid, campaigns.Invalid, messages.Invalid, routing.Invalid)
 
 
 def _rest_framework(error: Exception) -> dict[str, Any]:
@@ -62,11 +58,17 @@ def _rest_framework(error: Exception) -> dict[str, Any]:
             "fields": fields,
         }
     code, detail = {
-        exceptions.NotAuthenticated: ("unauthenticated", _("Give a key: Authorization: Bearer …")),
+        exceptions.NotAuthenticated: (
+            "unauthenticated",
+            _("Give a key: Authorization: Bearer …"),
+        ),
         exceptions.PermissionDenied: ("forbidden", ""),
         exceptions.MethodNotAllowed: ("method_not_allowed", ""),
         exceptions.Throttled: ("too_many_requests", ""),
-        exceptions.ParseError: ("invalid", _("The body is not the JSON or form it says it is.")),
+        exceptions.ParseError: (
+            "invalid",
+            _("The body is not the JSON or form it says it is."),
+        ),
     }.get(type(error), ("", ""))
     if isinstance(error, Http404 | exceptions.NotFound):
         code, detail = "not_found", _("There is no such thing, or not for this key.")
@@ -95,5 +97,6 @@ def _response(
     status: int, code: str, detail: str, fields: dict[str, str] | None = None
 ) -> Response:
     return Response(
-        {"error": code, "detail": detail, **({"fields": fields} if fields else {})}, status=status
+        {"error": code, "detail": detail, **({"fields": fields} if fields else {})},
+        status=status,
     )

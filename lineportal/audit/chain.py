@@ -88,7 +88,9 @@ def digest(entry: AuditEntry) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
-def first_break(entries: Iterable[AuditEntry], *, number: int = 0, hash: str = START) -> Break | None:
+def first_break(
+    entries: Iterable[AuditEntry], *, number: int = 0, hash: str = START
+) -> Break | None:
     """Return the first place where entries do not follow from (number, hash), or None."""
     for entry in entries:
         if entry.number != number + 1:

@@ -36,7 +36,8 @@ class AuditEntry(models.Model):
         ]
         triggers: ClassVar = [
             pgtrigger.Protect(
-                name="audit_entries_never_change", operation=pgtrigger.Update | pgtrigger.Delete
+                name="audit_entries_never_change",
+                operation=pgtrigger.Update | pgtrigger.Delete,
             ),
             guards.never_truncated("audit_entries_are_never_truncated"),
         ]

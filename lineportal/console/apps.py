@@ -1,4 +1,4 @@
-from django.apps import AppConfig
+from django.apps import AppConfig, apps
 from django.contrib.admin.apps import AdminConfig
 from django.db.models.signals import post_migrate
 from django.utils.translation import gettext_lazy as _
@@ -18,5 +18,5 @@ class ConsoleConfig(AppConfig):
     verbose_name = _("Console")
 
     def ready(self) -> None:
-        # Django makes permissions after migrate; the groups that hold them come last.
-        post_migrate.connect(roles.make_groups, sender=self)
+        # Django makes each app's permissions after migrate; `sending` is the last that has any.
+        post_migrate.connect(roles.make_groups, sender=apps.get_app_config("sending"))

@@ -45,7 +45,11 @@ class Campaign(models.Model):
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
     created_at = models.DateTimeField()
     started_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+"
+        settings.AUTH_USER_MODEL,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
     )
     started_at = models.DateTimeField(null=True, blank=True)
     frozen_at = models.DateTimeField(null=True, blank=True)  # its messages are written
@@ -60,7 +64,8 @@ class Campaign(models.Model):
         ]
         constraints: ClassVar = [
             models.UniqueConstraint(
-                fields=["account", "name"], name="a_campaign_name_is_used_once_per_account"
+                fields=["account", "name"],
+                name="a_campaign_name_is_used_once_per_account",
             ),
             models.CheckConstraint(
                 condition=Q(state__in=["draft", "scheduled", "cancelled"])
@@ -109,7 +114,11 @@ class Message(models.Model):
     """
 
     account = models.ForeignKey(
-        OfficialAccount, models.PROTECT, related_name="+", db_constraint=False, db_index=False
+        OfficialAccount,
+        models.PROTECT,
+        related_name="+",
+        db_constraint=False,
+        db_index=False,
     )
     campaign = models.ForeignKey(  # null: a one-off message
         Campaign,
@@ -121,10 +130,18 @@ class Message(models.Model):
         db_index=False,
     )
     template = models.ForeignKey(
-        MessageTemplate, models.PROTECT, related_name="+", db_constraint=False, db_index=False
+        MessageTemplate,
+        models.PROTECT,
+        related_name="+",
+        db_constraint=False,
+        db_index=False,
     )
     recipient = models.ForeignKey(
-        Recipient, models.PROTECT, related_name="messages", db_constraint=False, db_index=False
+        Recipient,
+        models.PROTECT,
+        related_name="messages",
+        db_constraint=False,
+        db_index=False,
     )
     item = models.CharField(max_length=120, blank=True)
     service = models.CharField(max_length=3, choices=Service)
@@ -203,7 +220,9 @@ class Message(models.Model):
             ),
             # Rows left behind by a dead worker
             models.Index(
-                fields=["leased_until"], condition=Q(status="sending"), name="message_in_flight"
+                fields=["leased_until"],
+                condition=Q(status="sending"),
+                name="message_in_flight",
             ),
             # The 24-hour sweep
             models.Index(

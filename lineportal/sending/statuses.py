@@ -56,7 +56,13 @@ SOURCES: dict[Status, frozenset[Status]] = {
     Status.SENDING: frozenset({Status.QUEUED}),
     # Surely unsent, or a person who saw the risk.
     Status.QUEUED: frozenset(
-        {Status.SENDING, Status.UNCERTAIN, Status.FAILED, Status.REFUSED, Status.EXPIRED}
+        {
+            Status.SENDING,
+            Status.UNCERTAIN,
+            Status.FAILED,
+            Status.REFUSED,
+            Status.EXPIRED,
+        }
     ),
     Status.ACCEPTED: frozenset({Status.SENDING, Status.UNCERTAIN}),
     Status.REFUSED: frozenset({Status.SENDING, Status.UNCERTAIN, Status.ACCEPTED}),
@@ -84,7 +90,10 @@ UNFINISHED = frozenset({Status.QUEUED, Status.SENDING})
 
 class Verdict(models.TextChoices):
     SEND = "send", _("Will be sent")
-    SEND_PENDING_CONSENT = "send_pending_consent", _("Delivered if the person agrees within 24 h")
+    SEND_PENDING_CONSENT = (
+        "send_pending_consent",
+        _("Delivered if the person agrees within 24 h"),
+    )
     EXCLUDED = "excluded", _("Excluded")
 
 

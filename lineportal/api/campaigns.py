@@ -1,0 +1,151 @@
+"""/api/v1/campaigns/: one approved template to one audience, its counts and its messages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django.db import transaction
+from django.db.models import QuerySet
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema
+from rest_framework import mixins, serializers, status, viewsets
+from rest_framework.decorators import action
+from rest_framework.permissions import IsAuthenticated
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from lineportal.accounts import access
+from lineportal.api.auth import HasScope
+from lineportal.api.fields import TemplateName, account_named, template_named, user_of
+from lineportal.api.messages import MessageOut
+from lineportal.sending import audience, campaigns, reports, rows
+from lineportal.sending.models import Campaign
+
+
+class CampaignOut(serializers.ModelSerializer[Campaign]):
+    account = serializers.SlugRelatedField[Any](slug_field="slug", read_only=True)
+    template_key = serializers.CharField(source="template.key")
+    template_version = serializers.IntegerField(source="template.version")
+
+    class Meta:
+        model = Campaign
+        fields = (
+            "id", "account", "name", "state", "template", "template_key", "template_version",
+            "audience", "values", "scheduled_at", "not_after", "stop_reason", "created_at",
+            "started_at", "finished_at",
+        )  # fmt: skip
+
+
+class CampaignIn(serializers.Serializer[Any]):
+    account = serializers.CharField()
+    template = TemplateName()
+    name = serializers.CharField(max_length=100)
+    audience = serializers.JSONField(
+        required=False,
+        default=dict,
+        help_text="A filter, {} for everyone, or {“rows”: [{phone, item?, values?}]}.",
+    )
+    values = serializers.DictField(child=serializers.CharField(), required=False, default=dict)
+    scheduled_at = serializers.DateTimeField(required=False, default=None, allow_null=True)
+    not_after = serializers.DateTimeField(required=False, default=None, allow_null=True)
+
+
+class PreviewOut(serializers.Serializer[Any]):
+    total = serializers.IntegerField()
+    by_verdict = serializers.DictField(child=serializers.IntegerField())
+    by_rule = serializers.DictField(child=serializers.IntegerField())
+
+
+class ReportOut(serializers.Serializer[Any]):
+    state = serializers.CharField()
+    total = serializers.IntegerField()
+    by_status = serializers.DictField(child=serializers.IntegerField())
+    by_rule = serializers.DictField(child=serializers.IntegerField())
+    rate_per_second = serializers.FloatField()
+    finishes_at = serializers.DateTimeField(allow_null=True)
+
+
+class Campaigns(
+    mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Campaign]
+):
+    permission_classes = (IsAuthenticated, HasScope)
+    scope = "campaigns"
+    scope_of = {"report": "reports"}  # noqa: RUF012
+    serializer_class = CampaignOut
+    filterset_fields = ("account__slug", "state", "name")
+    queryset = Campaign.objects.none()
+
+    def get_queryset(self) -> QuerySet[Campaign]:
+        user = user_of(self.request)
+        access.require(user, "sending.view_campaign")
+        return access.limited(Campaign.objects.select_related("account", "template"), user)
+
+    @extend_schema(request=CampaignIn, responses={201: CampaignOut})
+    def create(self, request: Request) -> Response:
+        given = CampaignIn(data=request.data)
+        given.is_valid(raise_exception=True)
+        values = dict(given.validated_data)
+        user, at = user_of(request), timezone.now()
+        account = account_named(values.pop("account"), user)
+        chosen = values.pop("audience") or {}
+        if not isinstance(chosen, dict):
+            raise rows.Invalid("audience", "Give the audience as a JSON object.")
+        lines = rows.from_json(chosen["rows"], account=account) if "rows" in chosen else None
+        with transaction.atomic():
+            campaign = campaigns.create(
+                account,
+                template=template_named(account, values.pop("template")),
+                audience=chosen if lines is None else {"rows": len(lines)},
+                by=user,
+                at=at,
+                **values,
+            )
+            if lines is not None:
+                rows.add(campaign, lines, at=at)
+        return Response(CampaignOut(campaign).data, status=status.HTTP_201_CREATED)
+
+    @extend_schema(responses=PreviewOut)
+    @action(detail=True)
+    def preview(self, request: Request, pk: str) -> Response:
+        counts = audience.preview(self.get_object(), at=timezone.now())
+        return Response(PreviewOut(reports.preview(counts)).data)
+
+    @extend_schema(responses=ReportOut)
+    @action(detail=True)
+    def report(self, request: Request, pk: str) -> Response:
+        return Response(ReportOut(reports.report(self.get_object(), at=timezone.now())).data)
+
+    @extend_schema(request=None, responses=CampaignOut)
+    @action(detail=True, methods=["post"])
+    def start(self, request: Request, pk: str) -> Response:
+        return self._act(campaigns.start)
+
+    @extend_schema(request=None, responses=CampaignOut)
+    @action(detail=True, methods=["post"])
+    def pause(self, request: Request, pk: str) -> Response:
+        return self._act(campaigns.pause)
+
+    @extend_schema(request=None, responses=CampaignOut)
+    @action(detail=True, methods=["post"])
+    def resume(self, request: Request, pk: str) -> Response:
+        return self._act(campaigns.resume)
+
+    @extend_schema(request=None, responses=CampaignOut)
+    @action(detail=True, methods=["post"])
+    def cancel(self, request: Request, pk: str) -> Response:
+        return self._act(campaigns.cancel)
+
+    @extend_schema(responses=MessageOut(many=True))
+    @action(detail=True)
+    def messages(self, request: Request, pk: str) -> Response:
+        access.require(user_of(request), "sending.view_message")
+        found = self.get_object().messages.select_related("template")
+        if wanted := request.query_params.get("status"):
+            found = found.filter(status=wanted)
+        page = self.paginate_queryset(found)
+        return self.get_paginated_response(MessageOut(page, many=True).data)
+
+    def _act(self, act: Callable[..., Campaign]) -> Response:
+        campaign = act(self.get_object(), by=user_of(self.request), at=timezone.now())
+        return Response(CampaignOut(campaign).data)

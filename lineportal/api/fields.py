@@ -1,0 +1,51 @@
+"""Fields and lookups that several resources share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.utils.translation import gettext as _
+from rest_framework import serializers
+from rest_framework.request import Request
+
+from lineportal.accounts import access
+from lineportal.accounts.models import OfficialAccount
+from lineportal.sending import campaigns
+from recipients.intake import Invalid
+from templates_app.models import MessageTemplate
+
+
+class TemplateName(serializers.Field[Any, Any, Any, Any]):
+    """A template's id or key; a key means its highest approved version."""
+
+    def to_internal_value(self, data: Any) -> str | int:
+        if isinstance(data, bool) or not isinstance(data, int | str) or data == "":
+            raise serializers.ValidationError(_("Give a template's id or key."))
+        return data
+
+    def to_representation(self, value: Any) -> Any:
+        return value
+
+
+def user_of(request: Request) -> User:
+    """Return the person behind the key."""
+    if not isinstance(request.user, User):
+        raise TypeError("This view needs an authenticated user.")
+    return request.user
+
+
+def account_named(slug: str, user: User) -> OfficialAccount:
+    """Return the account of this slug, if the user may touch it; raises Invalid."""
+    account = access.accounts_of(user).filter(slug=slug).first()
+    if account is None:
+        raise Invalid(
+            "account",
+            _("There is no account “%(slug)s” for this key.") % {"slug": slug},
+        )
+    return account
+
+
+def template_named(account: OfficialAccount, name: str | int) -> MessageTemplate:
+    """Return the approved version that an id or key names."""
+    return campaigns.approved_template(account, name)

@@ -1,0 +1,164 @@
+"""/api/v1/templates/: message templates and every step of their review."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+from django.db.models import QuerySet
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema
+from rest_framework import mixins, serializers, status, viewsets
+from rest_framework.decorators import action
+from rest_framework.permissions import IsAuthenticated
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from lineportal.accounts import access
+from lineportal.api.auth import HasScope
+from lineportal.api.fields import account_named, user_of
+from lineportal.sending import campaigns, previews
+from templates_app import findings, workflow
+from templates_app.models import MessageTemplate
+
+ANYBODY = UUID(int=0)
+
+
+class TemplateOut(serializers.ModelSerializer[MessageTemplate]):
+    account = serializers.SlugRelatedField[Any](slug_field="slug", read_only=True)
+    state = serializers.CharField(read_only=True)
+    findings = serializers.SerializerMethodField()
+
+    class Meta:
+        model = MessageTemplate
+        fields = (
+            "id", "account", "key", "version", "service", "language", "purpose", "category",
+            "content", "state", "content_hash", "placeholders", "findings", "created_at",
+            "submitted_at", "approved_at", "rejected_at", "revoked_at", "line_reference",
+            "line_decided_on", "reason", "decided_by",
+        )  # fmt: skip
+
+    def get_findings(self, template: MessageTemplate) -> list[dict[str, str]]:
+        return findings.find(template.content, service=template.service)
+
+
+class TemplateIn(serializers.Serializer[Any]):
+    account = serializers.CharField()
+    key = serializers.SlugField(max_length=60)
+    service = serializers.CharField()
+    language = serializers.CharField(max_length=35)
+    purpose = serializers.CharField(max_length=200)
+    category = serializers.CharField(required=False, default="transactional")
+    content = serializers.JSONField()
+
+
+class TemplateChanges(serializers.Serializer[Any]):
+    language = serializers.CharField(max_length=35, required=False)
+    purpose = serializers.CharField(max_length=200, required=False)
+    category = serializers.CharField(required=False)
+    content = serializers.JSONField(required=False)
+
+
+class ApproveIn(serializers.Serializer[Any]):
+    line_reference = serializers.CharField(
+        max_length=200, required=False, default="", allow_blank=True
+    )
+    line_decided_on = serializers.DateField(required=False, default=None, allow_null=True)
+    note = serializers.CharField(required=False, default="", allow_blank=True)
+
+
+class RejectIn(serializers.Serializer[Any]):
+    reason = serializers.CharField(required=False, default="", allow_blank=True)
+    decided_by = serializers.CharField(required=False, default="reviewer")
+
+
+class RevokeIn(serializers.Serializer[Any]):
+    reason = serializers.CharField(required=False, default="", allow_blank=True)
+
+
+class PreviewIn(serializers.Serializer[Any]):
+    values = serializers.DictField(child=serializers.CharField(), required=False, default=dict)
+
+
+class Templates(
+    mixins.ListModelMixin,
+    mixins.RetrieveModelMixin,
+    viewsets.GenericViewSet[MessageTemplate],
+):
+    permission_classes = (IsAuthenticated, HasScope)
+    scope = "templates"
+    scope_of = {"approve": "review", "reject": "review", "revoke": "review"}  # noqa: RUF012
+    serializer_class = TemplateOut
+    filterset_fields = ("account__slug", "key", "state", "service")
+    queryset = MessageTemplate.objects.none()
+
+    def get_queryset(self) -> QuerySet[MessageTemplate]:
+        user = user_of(self.request)
+        access.require(user, "templates_app.view_messagetemplate")
+        return access.limited(MessageTemplate.objects.select_related("account"), user)
+
+    @extend_schema(request=TemplateIn, responses={201: TemplateOut})
+    def create(self, request: Request) -> Response:
+        values = _read(TemplateIn, request)
+        user = user_of(request)
+        template = workflow.create(
+            account_named(values.pop("account"), user),
+            by=user,
+            at=timezone.now(),
+            **values,
+        )
+        return Response(TemplateOut(template).data, status=status.HTTP_201_CREATED)
+
+    @extend_schema(request=TemplateChanges, responses=TemplateOut)
+    def partial_update(self, request: Request, pk: str) -> Response:
+        changes = _read(TemplateChanges, request)
+        return self._act(workflow.edit, changes=changes)
+
+    @extend_schema(request=None, responses=TemplateOut)
+    @action(detail=True, methods=["post"])
+    def submit(self, request: Request, pk: str) -> Response:
+        return self._act(workflow.submit)
+
+    @extend_schema(request=None, responses=TemplateOut)
+    @action(detail=True, methods=["post"])
+    def recall(self, request: Request, pk: str) -> Response:
+        return self._act(workflow.recall)
+
+    @extend_schema(request=ApproveIn, responses=TemplateOut)
+    @action(detail=True, methods=["post"])
+    def approve(self, request: Request, pk: str) -> Response:
+        return self._act(workflow.approve, **_read(ApproveIn, request))
+
+    @extend_schema(request=RejectIn, responses=TemplateOut)
+    @action(detail=True, methods=["post"])
+    def reject(self, request: Request, pk: str) -> Response:
+        return self._act(workflow.reject, **_read(RejectIn, request))
+
+    @extend_schema(request=RevokeIn, responses=TemplateOut)
+    @action(detail=True, methods=["post"])
+    def revoke(self, request: Request, pk: str) -> Response:
+        return self._act(campaigns.revoke_template, **_read(RevokeIn, request))
+
+    @extend_schema(request=None, responses={201: TemplateOut})
+    @action(detail=True, methods=["post"])
+    def revise(self, request: Request, pk: str) -> Response:
+        response = self._act(workflow.revise)
+        response.status_code = status.HTTP_201_CREATED
+        return response
+
+    @extend_schema(request=PreviewIn)
+    @action(detail=True, methods=["post"])
+    def preview(self, request: Request, pk: str) -> Response:
+        values = _read(PreviewIn, request)["values"]
+        return Response(previews.wire(self.get_object(), values))
+
+    def _act(self, act: Callable[..., MessageTemplate], **details: Any) -> Response:
+        template = act(self.get_object(), by=user_of(self.request), at=timezone.now(), **details)
+        return Response(TemplateOut(template).data)
+
+
+def _read(serializer: type[serializers.Serializer[Any]], request: Request) -> dict[str, Any]:
+    given = serializer(data=request.data)
+    given.is_valid(raise_exception=True)
+    return dict(given.validated_data)

@@ -1,0 +1,65 @@
+"""Is it alive, is it ready, and the figures for Prometheus."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.db import DatabaseError, connection
+from django.db.migrations.executor import MigrationExecutor
+from django.db.models import Count
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils import timezone
+from procrastinate.contrib.django.models import ProcrastinateWorker
+
+from lineportal.sending.models import Campaign, Message, WebhookDelivery
+from lineportal.sending.statuses import Status
+
+WORKER_SILENCE = timedelta(seconds=40)  # workers beat every 10 s
+
+
+def alive(request: HttpRequest) -> HttpResponse:
+    """Answer 200 while the process serves."""
+    return JsonResponse({"status": "ok"})
+
+
+def ready(request: HttpRequest) -> HttpResponse:
+    """Answer 200 when database, migrations and a live worker are there; else 503 and what is not."""
+    try:
+        connection.ensure_connection()
+        executor = MigrationExecutor(connection)
+        is_migrated = not executor.migration_plan(executor.loader.graph.leaf_nodes())
+        workers = ProcrastinateWorker.objects.filter(
+            last_heartbeat__gt=timezone.now() - WORKER_SILENCE
+        ).count()
+    except DatabaseError:
+        return JsonResponse({"database": False, "migrations": False, "workers": 0}, status=503)
+    status = 200 if is_migrated and workers else 503
+    return JsonResponse(
+        {"database": True, "migrations": is_migrated, "workers": workers}, status=status
+    )
+
+
+def metrics(request: HttpRequest) -> HttpResponse:
+    """Answer Prometheus' text format; counts only what is waiting, so it stays cheap."""
+    waiting = dict(
+        Message.objects.filter(status__in=[Status.QUEUED, Status.SENDING, Status.UNCERTAIN])
+        .values_list("status")
+        .annotate(n=Count("pk"))
+    )
+    running = Campaign.objects.filter(state=Campaign.State.RUNNING).count()
+    unread = WebhookDelivery.objects.filter(read_at__isnull=True).count()
+    lines = [
+        "# HELP lineportal_messages Messages by status.",
+        "# TYPE lineportal_messages gauge",
+        *(
+            f'lineportal_messages{{status="{status}"}} {waiting.get(status, 0)}'
+            for status in (Status.QUEUED, Status.SENDING, Status.UNCERTAIN)
+        ),
+        "# HELP lineportal_campaigns_running Campaigns that run.",
+        "# TYPE lineportal_campaigns_running gauge",
+        f"lineportal_campaigns_running {running}",
+        "# HELP lineportal_webhooks_unread Webhook deliveries stored but not yet read.",
+        "# TYPE lineportal_webhooks_unread gauge",
+        f"lineportal_webhooks_unread {unread}",
+    ]
+    return HttpResponse("\n".join(lines) + "\n", content_type="text/plain; version=0.0.4")

@@ -1,0 +1,390 @@
+"""Who a message goes to: people judged by the rules, with their values, in one SQL statement.
+
+The same SELECT previews (counts), explains (one person) and writes (messages, the skipped ones
+too), so the three can never disagree. Rules here are about the message's values and the campaign;
+rules about the person are in `recipients/eligibility.py` and come first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import connection
+from django.db.models import QuerySet
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from lineportal.accounts.models import OfficialAccount
+from lineportal.sending.models import Campaign
+from recipients import eligibility, phones, words
+from recipients.models import Consent, FriendStatus, Recipient
+from templates_app import content as contents
+from templates_app.models import MessageTemplate
+
+# Codes and sentences of the rules about values and the campaign, after those about the person.
+RULES: dict[str, Promise] = {
+    "missing_values": gettext_lazy("A placeholder of the template has no value for this person."),
+    "value_too_long": gettext_lazy("A value makes a text longer than LINE allows."),
+    "already_in_campaign": gettext_lazy("The same person and item stand in an earlier row."),
+}
+REASONS: dict[str, Promise] = {rule.code: rule.reason for rule in eligibility.RULES} | RULES
+
+FILTERS = (
+    "consent",
+    "friend_status",
+    "phones",
+    "line_user_ids",
+    "recipients",
+    "attributes",
+)
+
+# LINE counts UTF-16 units: characters outside the basic plane count twice.
+_UTF16 = (
+    "(char_length({0}) + char_length(regexp_replace({0}, '[^\\U00010000-\\U0010FFFF]', '', 'g')))"
+)
+# In addresses a byte takes three characters (%XX), unless it is one that stays as it is.
+_PERCENT_ENCODED = (
+    "(3 * octet_length({0}) - 2 * char_length(regexp_replace({0}, '[^A-Za-z0-9_.~-]', '', 'g')))"
+)
+
+
+class InvalidAudience(Exception):
+    """The audience cannot be understood; the text says what it may hold."""
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """The verdict for one person, and what it was decided on."""
+
+    verdict: str
+    rule: str
+    reason: str
+    consent: str
+    friend_status: str
+    rules_version: str
+
+
+def people(account: OfficialAccount, audience: Mapping[str, Any]) -> QuerySet[Recipient]:
+    """Return the account's recipients that a filter names; `{}` names everyone.
+
+    Raises InvalidAudience.
+    """
+    rows = Recipient.objects.filter(account=account)
+    if unknown := sorted(set(audience) - set(FILTERS)):
+        raise InvalidAudience(
+            _("Unknown filter: %(names)s. Known are: %(known)s.")
+            % {"names": ", ".join(unknown), "known": ", ".join(FILTERS)}
+        )
+    for name, known in (
+        ("consent", Consent.values),
+        ("friend_status", FriendStatus.values),
+    ):
+        if name in audience:
+            chosen = _listed(audience[name], name)
+            if wrong := sorted(set(chosen) - set(known)):
+                raise InvalidAudience(
+                    _("Unknown %(name)s: %(wrong)s. Use: %(known)s.")
+                    % {
+                        "name": name,
+                        "wrong": ", ".join(wrong),
+                        "known": ", ".join(known),
+                    }
+                )
+            rows = rows.filter(**{f"{name}__in": chosen})
+    if "phones" in audience:
+        try:
+            numbers = [
+                phones.read(text, country=account.country).e164
+                for text in _listed(audience["phones"], "phones")
+            ]
+        except phones.UnreadablePhone as error:
+            raise InvalidAudience(_("In “phones”: %s.") % error) from error
+        rows = rows.filter(phone__in=numbers)
+    if "line_user_ids" in audience:
+        try:
+            ids = [
+                words.line_user_id(text)
+                for text in _listed(audience["line_user_ids"], "line_user_ids")
+            ]
+        except words.UnreadableUserId as error:
+            raise InvalidAudience(_("In “line_user_ids”: %s.") % error) from error
+        rows = rows.filter(line_user_id__in=ids)
+    if "recipients" in audience:
+        chosen_ids = audience["recipients"]
+        if not isinstance(chosen_ids, list) or not all(isinstance(pk, int) for pk in chosen_ids):
+            raise InvalidAudience(_("“recipients” is a list of recipient ids."))
+        rows = rows.filter(pk__in=chosen_ids)
+    if "attributes" in audience:
+        wanted = audience["attributes"]
+        if not isinstance(wanted, dict) or not all(isinstance(v, str) for v in wanted.values()):
+            raise InvalidAudience(_("“attributes” is an object of names and texts."))
+        rows = rows.filter(attributes__contains=wanted)
+    return rows
+
+
+def preview(campaign: Campaign, *, at: datetime) -> list[tuple[str, str, int]]:
+    """Return (verdict, rule, count) for everyone the campaign is about, writing nothing."""
+    sql, params = _judged(campaign.template, _of(campaign), at=at, values=campaign.values)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT verdict, rule, count(*) FROM ({sql}) judged GROUP BY 1, 2 ORDER BY 1, 2",
+            params,
+        )
+        return list(cursor.fetchall())
+
+
+def explain(
+    recipient: Recipient,
+    template: MessageTemplate,
+    *,
+    at: datetime,
+    values: Mapping[str, Any] | None = None,
+) -> Explanation:
+    """Return the verdict for one person and template, with its reason in one sentence."""
+    source = _Filter(Recipient.objects.filter(pk=recipient.pk))
+    sql, params = _judged(template, source, at=at, values=values or {})
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT verdict, rule FROM ({sql}) judged", params)
+        [(verdict, rule)] = cursor.fetchall()
+    return Explanation(
+        verdict=verdict,
+        rule=rule,
+        reason=sentence(verdict, rule),
+        consent=recipient.consent,
+        friend_status=recipient.friend_status,
+        rules_version=eligibility.VERSION,
+    )
+
+
+def sentence(verdict: str, rule: str) -> str:
+    """Return what a verdict means, for people."""
+    if rule:
+        return str(REASONS[rule])
+    if verdict == "send_pending_consent":
+        return _("Delivered only if the person agrees within 24 hours of LINE's question.")
+    return _("Nothing speaks against it.")
+
+
+def write_campaign(campaign: Campaign, *, at: datetime) -> int:
+    """Write one message per person or row, queued or skipped; return how many."""
+    sql, params = _insert(
+        campaign.template,
+        _of(campaign),
+        at=at,
+        values=campaign.values,
+        campaign=campaign,
+        not_after=campaign.not_after,
+        by=campaign.started_by_id,
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(sql, params)
+        return int(cursor.rowcount)
+
+
+def write_one(
+    recipient: Recipient,
+    template: MessageTemplate,
+    *,
+    at: datetime,
+    values: Mapping[str, Any],
+    not_after: datetime | None,
+    by: int | None,
+) -> int:
+    """Write a one-off message, queued or skipped; return its id."""
+    source = _Filter(Recipient.objects.filter(pk=recipient.pk))
+    sql, params = _insert(
+        template,
+        source,
+        at=at,
+        values=values,
+        campaign=None,
+        not_after=not_after,
+        by=by,
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(f"{sql} RETURNING id", params)
+        [(pk,)] = cursor.fetchall()
+    return int(pk)
+
+
+@dataclass(frozen=True, slots=True)
+class _Filter:
+    """People chosen by a filter: one message each."""
+
+    people: QuerySet[Recipient]
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """People named by the rows of the campaign's own file: one message per row."""
+
+    campaign_id: int
+    people: QuerySet[Recipient]
+
+
+def _of(campaign: Campaign) -> _Filter | _Rows:
+    if "rows" in campaign.audience:
+        return _Rows(campaign.pk, Recipient.objects.filter(account=campaign.account))
+    return _Filter(people(campaign.account, campaign.audience))
+
+
+def _judged(
+    template: MessageTemplate,
+    source: _Filter | _Rows,
+    *,
+    at: datetime,
+    values: Mapping[str, Any],
+) -> tuple[str, list[Any]]:
+    """Return the SELECT that every use shares, and its parameters.
+
+    Columns: recipient_id, address, consent, friend_status, item, values, rule, verdict.
+    """
+    asked = eligibility.Asked(service=template.service, category=template.category, at=at)
+    person_sql, person_params = (
+        source.people.annotate(rule=eligibility.first_excluding(asked))
+        .order_by()
+        .values_list(
+            "pk",
+            "rule",
+            "phone",
+            "line_user_id",
+            "consent",
+            "friend_status",
+            "attributes",
+        )
+        .query.sql_with_params()
+    )
+    row_values, item, repeat, rows_join, rows_params = "'{}'::jsonb", "''", "1", "", []
+    if isinstance(source, _Rows):
+        row_values, item = "line.values", "line.item"
+        repeat = "row_number() OVER (PARTITION BY line.recipient_id, line.item ORDER BY line.row)"
+        rows_join = (
+            " JOIN sending_campaignrow line ON line.recipient_id = person.id"
+            " AND line.campaign_id = %s"
+        )
+        rows_params = [source.campaign_id]
+    names = template.placeholders
+    values_sql, values_params = _values(names, values, row_values)
+    row_number = "line.row" if rows_join else "0"
+    address = "person.phone" if template.service == "lon" else "person.line_user_id"
+    too_long, too_long_params = _too_long(template)
+    missing = "NOT filled.values ?& %s" if names else "false"
+    missing_params: list[Any] = [names] if names else []
+    sql = f"""
+        SELECT recipient_id, address, consent, friend_status, values, rule,
+               CASE WHEN repeat > 1 THEN item || ' (row ' || row_number || ')' ELSE item END
+                   AS item,
+               CASE WHEN rule <> '' THEN 'excluded'
+                    WHEN %s = 'lon' AND consent = 'not_set' THEN 'send_pending_consent'
+                    ELSE 'send' END AS verdict
+        FROM (
+            SELECT filled.*,
+                   CASE WHEN person_rule <> '' THEN person_rule
+                        WHEN {missing} THEN 'missing_values'
+                        WHEN {too_long} THEN 'value_too_long'
+                        WHEN repeat > 1 THEN 'already_in_campaign'
+                        ELSE '' END AS rule
+            FROM (
+                SELECT person.id AS recipient_id, {address} AS address, person.consent,
+                       person.friend_status, person.rule AS person_rule, {item} AS item,
+                       {repeat} AS repeat, {row_number} AS row_number, {values_sql} AS values
+                FROM ({person_sql}) AS person
+                    (id, rule, phone, line_user_id, consent, friend_status, attributes)
+                {rows_join}
+            ) filled
+        ) ruled
+    """
+    params = [
+        template.service,
+        *missing_params,
+        *too_long_params,
+        *values_params,
+        *person_params,
+        *rows_params,
+    ]
+    return sql, params
+
+
+def _values(names: list[str], values: Mapping[str, Any], row_values: str) -> tuple[str, list[Any]]:
+    """Return SQL for the frozen values: the row's, else the campaign's, else the person's own."""
+    if not names:
+        return "'{}'::jsonb", []
+    pairs, params = [], []
+    for name in names:
+        pairs.append(
+            f"%s::text, COALESCE(NULLIF(btrim({row_values} ->> %s), ''), NULLIF(btrim(%s), ''),"
+            " NULLIF(btrim(person.attributes ->> %s), ''))"
+        )
+        given = values.get(name)
+        params += [name, name, "" if given is None else str(given), name]
+    return f"jsonb_strip_nulls(jsonb_build_object({', '.join(pairs)}))", params
+
+
+def _too_long(template: MessageTemplate) -> tuple[str, list[Any]]:
+    """Return SQL that is true when a text would pass its limit with the frozen values."""
+    conditions, params = [], []
+    for part in contents.parts(template.content, service=template.service):
+        names = contents.PLACEHOLDER.findall(part.text)
+        if not names:
+            continue
+        room = part.limit - contents.utf16_units(contents.PLACEHOLDER.sub("", part.text))
+        length = _PERCENT_ENCODED if part.is_url else _UTF16
+        lengths = " + ".join(length.format("(filled.values ->> %s)") for _name in names)
+        conditions.append(f"({lengths}) > %s")
+        for name in names:
+            params += [name, name]
+        params.append(room)
+    return " OR ".join(conditions) or "false", params
+
+
+def _insert(
+    template: MessageTemplate,
+    source: _Filter | _Rows,
+    *,
+    at: datetime,
+    values: Mapping[str, Any],
+    campaign: Campaign | None,
+    not_after: datetime | None,
+    by: int | None,
+) -> tuple[str, list[Any]]:
+    judged, params = _judged(template, source, at=at, values=values)
+    sql = f"""
+        INSERT INTO sending_message (
+            account_id, campaign_id, template_id, recipient_id, item, service, verdict, rule,
+            rules_version, consent, friend_status, address, values, body_template_hash,
+            status, queued_at, ready_at, not_after, changed_at, reference, attempts,
+            body_sha256, request_id, outcome, detail, created_by_id
+        )
+        SELECT %s, %s, %s, recipient_id, item, %s, verdict, rule,
+               %s, consent, friend_status,
+               CASE WHEN rule = '' THEN address ELSE '' END,
+               values, %s,
+               CASE WHEN rule = '' THEN 'queued' ELSE 'skipped' END, %s, %s, %s, %s,
+               CASE WHEN rule = '' THEN gen_random_uuid() END, 0, '', '', '', '', %s
+        FROM ({judged}) judged
+    """
+    return sql, [
+        template.account_id,
+        campaign.pk if campaign else None,
+        template.pk,
+        template.service,
+        eligibility.VERSION,
+        template.content_hash,
+        at,
+        at,
+        not_after,
+        at,
+        by,
+        *params,
+    ]
+
+
+def _listed(value: Any, name: str) -> list[str]:
+    texts = [value] if isinstance(value, str) else value
+    if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+        raise InvalidAudience(_("“%(name)s” is a text or a list of texts.") % {"name": name})
+    return texts

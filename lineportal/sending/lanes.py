@@ -1,0 +1,42 @@
+"""Wake the workers: the names of the jobs, and how doors and acts ask for them.
+
+Jobs are deferred in the caller's transaction, so they exist if and only if the work does.
+"""
+
+from __future__ import annotations
+
+from django.db import transaction
+from procrastinate.contrib.django import app
+from procrastinate.exceptions import AlreadyEnqueued
+
+LANES_PER_ROAD = 2  # one drains while the other records
+
+DRAIN = "lineportal.drain_road"
+READ_INBOX = "lineportal.read_inbox"
+RUN_IMPORT = "lineportal.run_import"
+
+
+def wake_road(road_id: int) -> None:
+    """Make sure that the road's lanes will look for due messages."""
+    for lane in range(LANES_PER_ROAD):
+        name = f"drain:{road_id}:{lane}"
+        _defer(DRAIN, lock=name, queueing_lock=name, road_id=road_id, lane=lane)
+
+
+def wake_inbox() -> None:
+    """Make sure that somebody reads the webhook inbox."""
+    _defer(READ_INBOX, lock="inbox", queueing_lock="inbox")
+
+
+def wake_import(import_id: int) -> None:
+    """Have a worker run a received import."""
+    name = f"import:{import_id}"
+    _defer(RUN_IMPORT, lock=name, queueing_lock=name, import_id=import_id)
+
+
+def _defer(task: str, *, lock: str, queueing_lock: str, **arguments: int) -> None:
+    try:
+        with transaction.atomic():  # a savepoint: a job that waits already is no failure
+            app.configure_task(task, lock=lock, queueing_lock=queueing_lock).defer(**arguments)
+    except AlreadyEnqueued:
+        pass

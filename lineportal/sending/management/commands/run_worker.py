@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+from typing import Any
+
+import uvloop
+from django.core.management.base import BaseCommand, CommandParser
+from procrastinate.contrib.django import app
+
+from lineportal.sending import tasks
+
+CONCURRENCY = 8  # jobs at once; a road's lanes, the inbox, imports and house-keeping share them
+
+
+class Command(BaseCommand):
+    help = "Run one worker process; start as many as you like, on as many machines."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--concurrency", type=int, default=CONCURRENCY)
+
+    def handle(self, *, concurrency: int, **options: Any) -> None:
+        self.stdout.write("The worker runs; stop it with Ctrl-C.")
+        self.stdout.flush()
+        uvloop.run(_work(concurrency))
+
+
+async def _work(concurrency: int) -> None:
+    worker_app = app.with_connector(app.connector.get_worker_connector())
+    try:
+        async with worker_app.open_async():
+            await worker_app.run_worker_async(
+                concurrency=concurrency,
+                delete_jobs="always",
+                install_signal_handlers=True,
+                fetch_job_polling_interval=1.0,
+            )
+    finally:
+        await tasks.close()

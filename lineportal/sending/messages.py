@@ -1,0 +1,217 @@
+"""One-off messages of API callers, each made once per idempotency key; and sending again."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from uuid import uuid4
+
+from django.contrib.auth.models import User
+from django.db import IntegrityError, transaction
+from django.utils.translation import gettext as _
+
+from lineportal.accounts import access
+from lineportal.accounts.models import OfficialAccount, Road
+from lineportal.audit import chain
+from lineportal.sending import audience, lanes
+from lineportal.sending.models import Attempt, Message, RequestKey
+from lineportal.sending.statuses import Status, Verdict
+from recipients import erasure, intake, words
+from recipients.intake import Invalid
+from recipients.models import Recipient
+from templates_app import content, rendering
+from templates_app.models import MessageTemplate
+
+SEND = "sending.send_message"
+SETTLE = "sending.settle_message"
+ENDPOINT = "messages"
+# What a person may send again, having seen the risk.
+REPEATABLE = (Status.UNCERTAIN, Status.FAILED, Status.REFUSED, Status.EXPIRED)
+
+
+class KeyReused(Exception):
+    """The idempotency key was used before, for something else."""
+
+
+class CannotSendAgain(Exception):
+    """The message is not in a status from which a person may send it again."""
+
+
+def request(
+    account: OfficialAccount,
+    *,
+    template: MessageTemplate,
+    phone: str | None,
+    line_user_id: str | None,
+    values: Mapping[str, Any],
+    key: str,
+    body: Any,
+    by: User,
+    at: datetime,
+    not_after: datetime | None = None,
+) -> Message:
+    """Make one message, queued or skipped; a repeat of the key answers the first one.
+
+    `body` is the caller's request, compared between repeats. Raises PermissionDenied, Invalid,
+    KeyReused.
+    """
+    access.require(by, SEND, account)
+    if not key or len(key) > 255:
+        raise Invalid(
+            "Idempotency-Key",
+            _("Give the header Idempotency-Key: a text of your own, at most 255 characters."),
+        )
+    digest = hashlib.sha256(rendering.canonical(body)).hexdigest()
+    if earlier := _earlier(account, key, digest):
+        return earlier
+    try:
+        with transaction.atomic():
+            road = Road.objects.filter(account=account, service=template.service).first()
+            if road is None:
+                raise Invalid(
+                    "template",
+                    _("The account has no road for the service “%(service)s”.")
+                    % {"service": template.service},
+                )
+            recipient = _recipient(account, phone=phone, line_user_id=line_user_id, at=at)
+            _check_values(template, recipient, values)
+            pk = audience.write_one(
+                recipient, template, at=at, values=values, not_after=not_after, by=by.pk
+            )
+            message = Message.objects.get(pk=pk)
+            if message.verdict != Verdict.EXCLUDED and not_after and not_after <= at:
+                message.status, message.detail = Status.CANCELLED, "too_late"
+                message.save(update_fields=["status", "detail"])
+            RequestKey.objects.create(
+                account=account,
+                endpoint=ENDPOINT,
+                key=key,
+                body_sha256=digest,
+                message=message,
+            )
+            Road.objects.filter(pk=road.pk, used_at__isnull=True).update(used_at=at)
+            if message.status == Status.QUEUED:
+                lanes.wake_road(road.pk)
+            chain.write(
+                "message.request",
+                subject=message,
+                by=by,
+                at=at,
+                account_id=account.pk,
+                verdict=message.verdict,
+                rule=message.rule,
+            )
+            return message
+    except IntegrityError:
+        # Somebody else used the key while we worked; theirs is the first.
+        if earlier := _earlier(account, key, digest):
+            return earlier
+        raise
+
+
+@transaction.atomic
+def send_again(message: Message, *, by: User, at: datetime) -> Message:
+    """Queue a message once more under a new reference; a person decides this, seeing the risk."""
+    access.require(by, SETTLE, message.account_id)
+    message = Message.objects.select_for_update().get(pk=message.pk)
+    if message.status not in REPEATABLE or message.reference is None:
+        raise CannotSendAgain(
+            _("Only a message that is uncertain, failed, refused or expired is sent again; this"
+              " one is %(status)s.") % {"status": message.status}
+        )  # fmt: skip
+    Attempt.objects.create(
+        message=message,
+        number=message.past_attempts.count() + 1,
+        reference=message.reference,
+        started_at=message.attempt_started_at or message.queued_at,
+        ended_at=message.attempt_ended_at,
+        http_status=message.http_status,
+        request_id=message.request_id,
+        outcome=message.outcome,
+        detail=message.detail,
+        body_sha256=message.body_sha256,
+    )
+    message.status, message.reference, message.ready_at, message.changed_at = (
+        Status.QUEUED, uuid4(), at, at,
+    )  # fmt: skip
+    message.attempt_started_at = message.attempt_ended_at = message.expires_at = None
+    message.http_status, message.request_id, message.outcome, message.detail = (
+        None,
+        "",
+        "",
+        "",
+    )
+    message.save()
+    road = Road.objects.get(account_id=message.account_id, service=message.service)
+    lanes.wake_road(road.pk)
+    chain.write("message.again", subject=message, by=by, at=at, account_id=message.account_id)
+    return message
+
+
+def _earlier(account: OfficialAccount, key: str, digest: str) -> Message | None:
+    used = (
+        RequestKey.objects.filter(account=account, endpoint=ENDPOINT, key=key)
+        .select_related("message")
+        .first()
+    )
+    if used is None:
+        return None
+    if used.body_sha256 != digest:
+        raise KeyReused(
+            _("This Idempotency-Key was used for another message; use a new key for a new one.")
+        )
+    return used.message
+
+
+def _recipient(
+    account: OfficialAccount,
+    *,
+    phone: str | None,
+    line_user_id: str | None,
+    at: datetime,
+) -> Recipient:
+    """Return the person; an unknown one is recorded as not set and not a friend."""
+    if bool(phone) == bool(line_user_id):
+        raise Invalid("phone", _("Give either a phone number or a LINE user id."))
+    fields: dict[str, Any]
+    if phone:
+        number = intake.read_phone(account, phone)
+        if erasure.is_erased(account, number.e164):
+            raise Invalid("phone", _("This person asked to be forgotten; nothing is sent."))
+        fields = {"phone": number.e164}
+        extra = {"phone_country": number.country}
+    else:
+        try:
+            fields, extra = {"line_user_id": words.line_user_id(str(line_user_id))}, {}
+        except words.UnreadableUserId as error:
+            raise Invalid("line_user_id", str(error)) from error
+    recipient, is_new = Recipient.objects.get_or_create(
+        account=account,
+        **fields,
+        defaults={**extra, "created_at": at, "updated_at": at},
+    )
+    if is_new:
+        intake.inherit_consent(recipient, at=at)
+    return recipient
+
+
+def _check_values(
+    template: MessageTemplate, recipient: Recipient, values: Mapping[str, Any]
+) -> None:
+    """Raise Invalid where a value given by the caller makes a text too long for LINE."""
+    merged = {
+        **recipient.attributes,
+        **{name: str(value) for name, value in values.items()},
+    }
+    if set(template.placeholders) - set(merged):
+        return  # the rule `missing_values` excludes it, and is kept on the message
+    for part in content.parts(template.content, service=template.service):
+        length = content.utf16_units(rendering.fill_text(part.text, merged, is_url=part.is_url))
+        if length > part.limit:
+            raise Invalid(
+                "values",
+                _("%(place)s would have %(length)d characters; LINE allows %(limit)d. Shorten"
+                  " the value.") % {"place": part.place, "length": length, "limit": part.limit},
+            )  # fmt: skip

@@ -1,0 +1,116 @@
+"""Every read-only question about a campaign. Counts come from the tallies, never from messages."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import connection, transaction
+from django.db.models import Count, Min, Sum
+
+from lineportal.sending.models import Campaign, Message, Pace, Tally
+from lineportal.sending.statuses import UNFINISHED, Status
+
+_RATE_WINDOW = timedelta(seconds=30)
+_SQUASH_FROM = 50  # rows of one campaign's tallies
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    state: str
+    total: int
+    by_status: dict[str, int]
+    by_rule: dict[str, int]
+    rate_per_second: float
+    finishes_at: datetime | None
+
+    @property
+    def unfinished(self) -> int:
+        return sum(self.by_status.get(status, 0) for status in UNFINISHED)
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    total: int
+    by_verdict: dict[str, int]
+    by_rule: dict[str, int]
+
+
+def preview(counts: list[tuple[str, str, int]]) -> Preview:
+    """Return the counts of `audience.preview` by verdict and by rule."""
+    by_verdict: dict[str, int] = {}
+    by_rule: dict[str, int] = {}
+    for verdict, rule, n in counts:
+        by_verdict[verdict] = by_verdict.get(verdict, 0) + n
+        if rule:
+            by_rule[rule] = by_rule.get(rule, 0) + n
+    return Preview(sum(by_verdict.values()), by_verdict, by_rule)
+
+
+def report(campaign: Campaign, *, at: datetime) -> Report:
+    """Return a campaign's counts, its rate over the last half minute, and when it may be done."""
+    by_status: dict[str, int] = {}
+    by_rule: dict[str, int] = {}
+    rows = Tally.objects.filter(campaign=campaign).values_list("status", "rule")
+    for status, rule, n in rows.annotate(total=Sum("n")):
+        if n:
+            by_status[status] = by_status.get(status, 0) + n
+            if rule:
+                by_rule[rule] = by_rule.get(rule, 0) + n
+    waiting = by_status.get(Status.QUEUED, 0)
+    rate, finishes_at = 0.0, None
+    if campaign.state == Campaign.State.RUNNING and waiting:
+        rate = _rate(campaign, at=at)
+        if rate:
+            finishes_at = at + timedelta(seconds=waiting / rate)
+    return Report(
+        state=campaign.state,
+        total=sum(by_status.values()),
+        by_status=by_status,
+        by_rule=by_rule,
+        rate_per_second=round(rate, 1),
+        finishes_at=finishes_at,
+    )
+
+
+def statuses_from_rows(campaign: Campaign) -> dict[str, int]:
+    """Return the counts by status counted from the messages themselves, to check the tallies."""
+    rows = Message.objects.filter(campaign=campaign).values_list("status")
+    return dict(rows.annotate(n=Count("pk")))
+
+
+def squash() -> None:
+    """Fold the tallies of each campaign that has many into one row per status and rule."""
+    many = (
+        Tally.objects.values_list("campaign_id")
+        .annotate(rows=Count("pk"))
+        .filter(rows__gt=_SQUASH_FROM)
+    )
+    for campaign_id, _rows in list(many):
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(
+                """
+                WITH gone AS (
+                    DELETE FROM sending_tally WHERE id IN (
+                        SELECT id FROM sending_tally WHERE campaign_id = %s
+                        FOR UPDATE SKIP LOCKED)
+                    RETURNING campaign_id, status, rule, n
+                )
+                INSERT INTO sending_tally (campaign_id, status, rule, n)
+                SELECT campaign_id, status, rule, sum(n) FROM gone GROUP BY 1, 2, 3
+                HAVING sum(n) <> 0
+                """,
+                [campaign_id],
+            )
+
+
+def _rate(campaign: Campaign, *, at: datetime) -> float:
+    sent = campaign.messages.filter(attempt_ended_at__gt=at - _RATE_WINDOW)
+    seen = sent.aggregate(n=Count("pk"), since=Min("attempt_ended_at"))
+    if not seen["n"]:
+        pace = Pace.objects.filter(
+            road__account=campaign.account, road__service=campaign.template.service
+        ).first()
+        return pace.rate_per_second if pace else 0.0
+    seconds = max(1.0, (at - seen["since"]).total_seconds())
+    return float(seen["n"] / seconds)

@@ -1,0 +1,160 @@
+"""A campaign's own rows: whom, and with which values, so that two parcels make two messages."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from lineportal.accounts.models import OfficialAccount
+from lineportal.sending.models import Campaign, CampaignRow
+from recipients import erasure, intake, phones, sheets, words
+from recipients.intake import Invalid
+from recipients.models import Recipient
+
+_BATCH = 2_000
+_ADDRESSES = ("phone", "line_user_id")
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One row: exactly one address, the item that tells it from others, and its values."""
+
+    number: int
+    phone: phones.Phone | None
+    line_user_id: str | None
+    item: str
+    values: Mapping[str, str]
+
+
+def from_file(content: bytes, *, account: OfficialAccount, item_column: str) -> list[Line]:
+    """Return the rows of a CSV or XLSX file. Any row that cannot be read refuses the whole file.
+
+    Raises Invalid, whose sentence names the first rows at fault in the spreadsheet's words.
+    """
+    try:
+        sheet = sheets.open_sheet(io.BytesIO(content))
+        sheets.recipient_columns(sheet)
+    except sheets.UnreadableFile as error:
+        raise Invalid("file", str(error)) from error
+    if item_column and not sheet.letter(item_column):
+        raise Invalid(
+            "item",
+            _("The file has no column “%(name)s” for the item.") % {"name": item_column},
+        )
+    lines, problems = [], []
+    for row in sheet.rows():
+        column = sheet.letter("phone") or sheet.letter("line_user_id")
+        try:
+            if row.problem:
+                column = row.problem_column
+                raise Invalid("file", row.problem)
+            lines.append(_line(row.number, row.cells, account=account, item_column=item_column))
+        except Invalid as error:
+            problems.append(
+                _("row %(row)d, column %(column)s: %(reason)s")
+                % {"row": row.number, "column": column, "reason": error}
+            )
+    if problems:
+        raise Invalid(
+            "file",
+            _("Nothing was started: %(count)d rows cannot be read. %(first)s")
+            % {"count": len(problems), "first": "; ".join(problems[:5])},
+        )
+    return lines
+
+
+def from_json(given: Any, *, account: OfficialAccount) -> list[Line]:
+    """Return rows given by an API caller: `[{phone or line_user_id, item?, values?}]`."""
+    if not isinstance(given, list) or not given:
+        raise Invalid("audience", _("“rows” is a list with at least one row."))
+    lines = []
+    for number, row in enumerate(given, start=1):
+        is_row = isinstance(row, dict) and set(row) <= {*_ADDRESSES, "item", "values"}
+        if not is_row or not isinstance(row.get("values", {}), dict):
+            raise Invalid(
+                "audience",
+                _("Row %(row)d is not {phone or line_user_id, item?, values?}.") % {"row": number},
+            )
+        cells = {name: str(value) for name, value in row.get("values", {}).items()}
+        cells |= {name: str(row[name]) for name in _ADDRESSES if row.get(name)}
+        try:
+            line = _line(number, cells, account=account, item_column="")
+        except Invalid as error:
+            raise Invalid("audience", f"{_('Row')} {number}: {error}") from error
+        lines.append(Line(number, line.phone, line.line_user_id, str(row.get("item", "")),
+                          line.values))  # fmt: skip
+    return lines
+
+
+@transaction.atomic
+def add(campaign: Campaign, lines: Sequence[Line], *, at: datetime) -> None:
+    """Store the rows of a draft campaign; an unknown person is recorded as not set, not friend."""
+    for begin in range(0, len(lines), _BATCH):
+        batch = lines[begin : begin + _BATCH]
+        found = _recipients(campaign.account, batch, at=at)
+        CampaignRow.objects.bulk_create(
+            CampaignRow(
+                campaign=campaign,
+                row=line.number,
+                recipient_id=found[line.phone.e164 if line.phone else str(line.line_user_id)],
+                item=line.item[:100],
+                values=dict(line.values),
+            )
+            for line in batch
+        )
+
+
+def _line(
+    number: int, cells: Mapping[str, str], *, account: OfficialAccount, item_column: str
+) -> Line:
+    phone = intake.read_phone(account, cells["phone"]) if cells.get("phone") else None
+    line_user_id = None
+    if phone is None:
+        try:
+            line_user_id = words.line_user_id(cells.get("line_user_id", ""))
+        except words.UnreadableUserId as error:
+            raise Invalid("file", str(error)) from error
+    if phone and erasure.is_erased(account, phone.e164):
+        raise Invalid("file", _("this person asked to be forgotten; take the row out"))
+    known = {*_ADDRESSES, "consent", "friend_status"}
+    item = cells.get(item_column, "") if item_column else ""
+    values = {name: cell for name, cell in cells.items() if name not in known}
+    return Line(number, phone, line_user_id, item, values)
+
+
+def _recipients(account: OfficialAccount, lines: Sequence[Line], *, at: datetime) -> dict[str, int]:
+    Recipient.objects.bulk_create(
+        [
+            Recipient(
+                account=account,
+                phone=line.phone.e164 if line.phone else None,
+                phone_country=line.phone.country if line.phone else "",
+                line_user_id=line.line_user_id,
+                created_at=at,
+                updated_at=at,
+            )
+            for line in lines
+        ],
+        ignore_conflicts=True,
+    )
+    rows = Recipient.objects.filter(account=account)
+    by_phone = rows.filter(phone__in=[line.phone.e164 for line in lines if line.phone])
+    by_user_id = rows.filter(
+        line_user_id__in=[line.line_user_id for line in lines if line.line_user_id]
+    )
+    found = {str(phone): pk for phone, pk in by_phone.values_list("phone", "pk")}
+    found |= {str(user): pk for user, pk in by_user_id.values_list("line_user_id", "pk")}
+    _inherit(by_phone, at=at)
+    return found
+
+
+def _inherit(rows: Any, *, at: datetime) -> None:
+    """Somebody new here may have chosen already on another account."""
+    for recipient in rows.filter(created_at=at, consent_observed_at__isnull=True):
+        intake.inherit_consent(recipient, at=at)

@@ -1,0 +1,139 @@
+"""What workers run: the lanes of the roads, the inbox, imports, and the house-keeping.
+
+Jobs run at least once; every one of them may be run twice or at the same time without harm.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+from django.db import close_old_connections, connections
+from procrastinate import JobContext
+from procrastinate.contrib.django import app
+
+from lineportal.sending import (
+    campaigns,
+    clock,
+    inbox,
+    lanes,
+    outbox,
+    receipts,
+    reports,
+    worker,
+)
+from lineportal.sending.models import Campaign, Message
+from lineportal.sending.statuses import Status
+from recipients import imports
+from recipients.models import RecipientImport
+from templates_app.models import State
+
+THREADS = 8  # of database work per worker process
+_STALLED_SECONDS = 40  # Procrastinate's own heartbeat is every 10 s
+
+Result = TypeVar("Result")
+
+_pool = ThreadPoolExecutor(THREADS, thread_name_prefix="database")
+_roads = worker.Roads()
+
+
+async def in_database(function: Callable[..., Result], *args: Any, **kw: Any) -> Result:
+    """Run a function that uses the database in a thread of our own."""
+
+    def run() -> Result:
+        close_old_connections()
+        return function(*args, **kw)
+
+    return await asyncio.get_running_loop().run_in_executor(_pool, run)
+
+
+async def close() -> None:
+    """Close the provider sessions and every thread's database connection."""
+    await _roads.close()
+    loop = asyncio.get_running_loop()
+    barrier = asyncio.gather(
+        *(loop.run_in_executor(_pool, connections.close_all) for _ in range(THREADS))
+    )
+    await barrier
+    _pool.shutdown(wait=True)
+
+
+@app.task(name=lanes.DRAIN)
+async def drain_road(road_id: int, lane: int) -> None:
+    """Send what is due on a road for about a second, then give way to the next in line."""
+    if await worker.drain(road_id, _roads, in_database):
+        await in_database(lanes.wake_road, road_id)
+    else:
+        await in_database(_finish)
+
+
+@app.task(name=lanes.READ_INBOX)
+async def read_inbox() -> None:
+    """Read what providers told us."""
+    await in_database(lambda: inbox.read(at=clock.now()))
+
+
+@app.task(name=lanes.RUN_IMPORT)
+async def run_import(import_id: int) -> None:
+    """Import a received file of recipients."""
+    job = await in_database(functools.partial(RecipientImport.objects.get, pk=import_id))
+    await in_database(lambda: imports.run(job, at=clock.now()))
+
+
+@app.periodic(cron="* * * * * */2")
+@app.task(name="lineportal.seed_lanes", queueing_lock="seed_lanes", lock="seed_lanes")
+async def seed_lanes(timestamp: int) -> None:
+    """Wake the roads that have due messages, start what is scheduled, finish what is done."""
+    await in_database(_seed)
+
+
+@app.periodic(cron="* * * * * */15")
+@app.task(name="lineportal.keep_house", queueing_lock="keep_house", lock="keep_house")
+async def keep_house(timestamp: int) -> None:
+    """Settle what dead workers left, expire what was never delivered, squash the tallies."""
+    await in_database(_keep_house)
+
+
+@app.periodic(cron="* * * * * */20")
+@app.task(
+    name="lineportal.retry_stalled",
+    queueing_lock="retry_stalled",
+    lock="retry_stalled",
+    pass_context=True,
+)
+async def retry_stalled(context: JobContext, timestamp: int) -> None:
+    """Put jobs of dead workers back; Procrastinate does not do this by itself."""
+    manager = context.app.job_manager
+    for job in await manager.get_stalled_jobs(seconds_since_heartbeat=_STALLED_SECONDS):
+        await manager.retry_job(job)
+
+
+def _seed() -> None:
+    at = clock.now()
+    due = Campaign.objects.filter(state=Campaign.State.SCHEDULED, scheduled_at__lte=at)
+    for campaign in due.order_by("scheduled_at"):
+        campaigns.start_scheduled(campaign, at=at)
+    for road_id in outbox.due_roads(at=at):
+        lanes.wake_road(road_id)
+    campaigns.finish_done(at=at)
+
+
+def _finish() -> None:
+    campaigns.finish_done(at=clock.now())
+
+
+def _keep_house() -> None:
+    at = clock.now()
+    outbox.sweep(at=at)
+    receipts.expire(at=at)
+    reports.squash()
+    left_behind = Message.objects.filter(status=Status.QUEUED).exclude(
+        template__state=State.APPROVED
+    )
+    for message in left_behind.select_related("template").distinct("template_id"):
+        campaigns.withdraw(message.template, at=at)
+    if inbox.WebhookDelivery.objects.filter(read_at__isnull=True).exists():
+        lanes.wake_inbox()

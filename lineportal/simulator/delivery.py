@@ -1,0 +1,195 @@
+"""What becomes of a message: LINE's rules of consent, blocking, SMS check and the 24 hours.
+
+https://developers.line.biz/en/docs/partner-docs/line-notification-messages/technical-specs/
+Everything here takes the virtual instant as `at`, so that answers given late in one leap of the
+clock are each seen at their own time.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from itertools import count
+
+from lineportal.simulator import events
+from lineportal.simulator.channels import Channel
+from lineportal.simulator.clock import DAY
+from lineportal.simulator.events import Event
+from lineportal.simulator.people import KEPT_PER_PERSON, Message, Person
+
+Outgoing = Callable[[Channel, Event], None]
+
+
+@dataclass(slots=True)
+class Totals:
+    """What has happened since the start."""
+
+    answered: int = 0
+    delivered: int = 0
+    lapsed: int = 0
+    webhooks: int = 0
+
+
+class Delivery:
+    """Decides who sees what and when; `outgoing` takes each event for the channel's webhook."""
+
+    def __init__(self, channels: dict[str, Channel], outgoing: Outgoing) -> None:
+        self._channels = channels
+        self._outgoing = outgoing
+        self._answers: list[tuple[float, int, Person]] = []  # heap of scripted answers
+        self._order = count()
+        self._waiting: deque[tuple[Message, Person]] = deque()  # oldest first
+        self.totals = Totals()
+
+    def notify(self, message: Message, person: Person | None, channel: Channel) -> bool:
+        """Take a notification message; False is LINE's 422, which does not tell the cause."""
+        if person is None or not person.can_get_notifications():
+            return False
+        at = message.accepted_at
+        if person.friend_status_for(channel.id) == "blocked":
+            message.state = "lost"
+        elif person.consent == "agreed" and not person.sms_check_is_due(at):
+            self._deliver(message, person, at)
+        else:
+            message.state = "waiting"
+            person.waiting = [*(person.waiting or ())[-KEPT_PER_PERSON + 1 :], message]
+            self._waiting.append((message, person))
+            self.plan_answer(person, at)
+            if person.answer_at is not None and person.answer_at <= at:
+                self.catch_up(at)
+        return True
+
+    def push(self, message: Message, person: Person, channel: Channel) -> None:
+        """Take a two-way message: friends see it, nobody else does, and no event tells which."""
+        if person.deleted or person.friend_status_for(channel.id) != "friend":
+            message.state = "lost"
+        else:
+            self._deliver(message, person, message.accepted_at)
+
+    def plan_answer(self, person: Person, at: float) -> None:
+        """Plan the scripted answer to LINE's prompt, if the person has one and is being asked."""
+        person.answer_at = None
+        if not person.waiting or person.when_asked == "silent":
+            return
+        person.answer_at = max(at, person.waiting[0].accepted_at + person.answers_after)
+        heapq.heappush(self._answers, (person.answer_at, next(self._order), person))
+
+    def is_behind(self, at: float) -> bool:
+        """Whether an answer or a lapse is due by now."""
+        return bool(
+            (self._answers and self._answers[0][0] <= at)
+            or (self._waiting and self._waiting[0][0].accepted_at + DAY < at)
+        )
+
+    def catch_up(self, at: float, *, at_most: int = 2_000) -> None:
+        """Do what has fallen due by now, in order of time; call again while `is_behind`."""
+        for _ in range(at_most):
+            if not self._answers or self._answers[0][0] > at:
+                break
+            answer_at, _order, person = heapq.heappop(self._answers)
+            if person.answer_at != answer_at:
+                continue  # planned anew since
+            person.answer_at = None
+            self.totals.answered += 1
+            if person.when_asked == "agree":
+                self.agree(person, answer_at)
+                # LINE's dialogue asks for the SMS code too, where one is due.
+                if person.sms_check_is_due(answer_at):
+                    self.verify_sms(person, answer_at)
+            elif person.consent == "not_set":
+                self.refuse(person, answer_at)
+        if self._answers and self._answers[0][0] <= at:
+            return  # lapses come after every answer that is due
+        for _ in range(at_most):
+            if not self._waiting or self._waiting[0][0].accepted_at + DAY >= at:
+                break
+            message, person = self._waiting.popleft()
+            if message.state == "waiting":
+                self._lapse(message)
+                person.waiting = [m for m in person.waiting or () if m is not message]
+
+    def agree(self, person: Person, at: float) -> None:
+        """The person turns notification messages on; what waits still needs a due SMS code."""
+        person.consent = "agreed"
+        self._release(person, at)
+
+    def refuse(self, person: Person, at: float) -> None:
+        """The person turns notification messages off; what waits is deleted."""
+        person.consent = "rejected"
+        person.answer_at = None
+        self._drop(person.waiting or ())
+        person.waiting = None
+
+    def verify_sms(self, person: Person, at: float) -> None:
+        """The person enters the SMS code."""
+        person.sms_verified_at = at
+        if person.consent == "agreed":
+            self._release(person, at)
+
+    def follow(self, person: Person, channels: Iterable[Channel], at: float) -> None:
+        """The person adds the account as a friend, or unblocks it."""
+        for channel in channels:
+            was = person.friend_status_for(channel.id)
+            if was != "friend":
+                person.set_friend_status("friend", channel.id)
+                is_unblocked = was == "blocked"
+                self._tell(
+                    channel,
+                    events.follow(person.user_id, is_unblocked=is_unblocked, at=at),
+                )
+
+    def unblock(self, person: Person, channels: Iterable[Channel], at: float) -> None:
+        """The person unblocks the account; nothing happens where it is not blocked."""
+        blocked = [c for c in channels if person.friend_status_for(c.id) == "blocked"]
+        self.follow(person, blocked, at)
+
+    def block(self, person: Person, channels: Iterable[Channel], at: float) -> None:
+        """The person, friend or stranger, blocks the account; what waits is lost for good."""
+        for channel in channels:
+            if person.friend_status_for(channel.id) == "blocked":
+                continue
+            person.set_friend_status("blocked", channel.id)
+            waiting = person.waiting or []
+            self._drop(m for m in waiting if m.channel_id == channel.id)
+            person.waiting = [m for m in waiting if m.channel_id != channel.id]
+            self._tell(channel, events.unfollow(person.user_id, at=at))
+
+    def _release(self, person: Person, at: float) -> None:
+        if person.sms_check_is_due(at):
+            return
+        person.answer_at = None
+        waiting, person.waiting = person.waiting or [], None
+        for message in waiting:
+            if at - message.accepted_at > DAY:
+                self._lapse(message)
+            elif (
+                person.deleted
+                or person.friend_status_for(message.channel_id) == "blocked"
+                or message.channel_id not in self._channels
+            ):
+                message.state = "lost"
+            else:
+                self._deliver(message, person, at)
+
+    def _deliver(self, message: Message, person: Person, at: float) -> None:
+        message.state, message.delivered_at = "delivered", at
+        person.inbox = [*(person.inbox or ())[-KEPT_PER_PERSON + 1 :], message]
+        channel = self._channels[message.channel_id]
+        channel.count(message.kind, at)
+        self.totals.delivered += 1
+        if message.kind != "push":
+            self._tell(channel, events.delivery(message.data, at=at))
+
+    def _lapse(self, message: Message) -> None:
+        message.state = "lapsed"
+        self.totals.lapsed += 1
+
+    def _drop(self, messages: Iterable[Message]) -> None:
+        for message in messages:
+            message.state = "lost"
+
+    def _tell(self, channel: Channel, event: Event) -> None:
+        self.totals.webhooks += 1
+        self._outgoing(channel, event)

@@ -1,0 +1,66 @@
+"""Webhook events as LINE writes them, and the signature over a webhook's raw body."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import secrets
+from typing import Any
+
+Event = dict[str, Any]
+
+_CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+
+def delivery(data: str, *, at: float) -> Event:
+    """Return a delivery completion event; it has no source, no message id and no reply token."""
+    return {"type": "delivery", "delivery": {"data": data}, **_common(at)}
+
+
+def follow(user_id: str, *, is_unblocked: bool, at: float) -> Event:
+    """Return the event of somebody who became a friend, or unblocked the account."""
+    return {
+        "type": "follow",
+        "follow": {"isUnblocked": is_unblocked},
+        "replyToken": secrets.token_hex(16),
+        "source": {"type": "user", "userId": user_id},
+        **_common(at),
+    }
+
+
+def unfollow(user_id: str, *, at: float) -> Event:
+    """Return the event of somebody who blocked the account, friend or not."""
+    return {
+        "type": "unfollow",
+        "source": {"type": "user", "userId": user_id},
+        **_common(at),
+    }
+
+
+def redelivered(event: Event) -> Event:
+    """Return the same event as LINE sends it again: only `isRedelivery` differs."""
+    return {**event, "deliveryContext": {"isRedelivery": True}}
+
+
+def signature(secret: str, raw: bytes) -> str:
+    """Return what X-Line-Signature holds: base64 of HMAC-SHA256 of the raw body.
+
+    https://developers.line.biz/en/docs/messaging-api/verify-webhook-signature/
+    """
+    return base64.b64encode(hmac.digest(secret.encode(), raw, hashlib.sha256)).decode()
+
+
+def _common(at: float) -> Event:
+    return {
+        "webhookEventId": _ulid(at),
+        "deliveryContext": {"isRedelivery": False},
+        "timestamp": int(at * 1_000),
+        "mode": "active",
+    }
+
+
+def _ulid(at: float) -> str:
+    """Return a ULID: 48 bits of milliseconds and 80 random bits, in Crockford's base 32."""
+    value = int(at * 1_000) << 80 | secrets.randbits(80)
+    return "".join(_CROCKFORD[value >> shift & 31] for shift in range(125, -1, -5))

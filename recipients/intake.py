@@ -1,0 +1,219 @@
+"""The one way in for a single person: add or change a recipient, by the rules of `consent`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.db import IntegrityError, transaction
+from django.utils.translation import gettext as _
+
+from lineportal.accounts import access
+from lineportal.accounts.models import OfficialAccount
+from lineportal.audit import chain
+from recipients import consent, erasure, phones, words
+from recipients.models import Recipient, Source
+
+ADD = "recipients.add_recipient"
+CHANGE = "recipients.change_recipient"
+ATTRIBUTES_LIMIT = 200  # names
+TEXT_LIMIT = 10_000  # characters of one attribute
+
+Conflict = consent.Conflict
+
+
+class Invalid(Exception):
+    """A value cannot be used; `field` says which."""
+
+    def __init__(self, field: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.field = field
+
+
+class PersonExists(Exception):
+    """The account has a person with this phone or LINE user id already."""
+
+
+@dataclass(frozen=True, slots=True)
+class Details:
+    """What may be said of a person; None says nothing."""
+
+    phone: str | None = None
+    line_user_id: str | None = None
+    consent: str | None = None
+    friend_status: str | None = None
+    attributes: Mapping[str, Any] | None = None
+    observed_at: datetime | None = None  # when consent and friend status were true
+
+
+def add(
+    account: OfficialAccount,
+    details: Details,
+    *,
+    by: User,
+    at: datetime,
+    source: Source,
+) -> Recipient:
+    """Make a recipient. Raises PermissionDenied, Invalid, PersonExists, Conflict."""
+    access.require(by, ADD, account)
+    phone = read_phone(account, details.phone) if details.phone else None
+    line_user_id = _read_user_id(details.line_user_id) if details.line_user_id else None
+    if phone is None and line_user_id is None:
+        raise Invalid("phone", _("Give a phone number or a LINE user id."))
+    if phone and erasure.is_erased(account, phone.e164):
+        raise Invalid("phone", _("This person asked to be forgotten and cannot be added again."))
+    statement = _statement(details, by=by, at=at, source=source)
+    try:
+        with transaction.atomic():
+            recipient = Recipient.objects.create(
+                account=account,
+                phone=phone.e164 if phone else None,
+                phone_country=phone.country if phone else "",
+                line_user_id=line_user_id,
+                attributes=_read_attributes(details.attributes or {}),
+                created_at=at,
+                updated_at=at,
+            )
+            inherit_consent(recipient, at=at)
+            _take(recipient, details, statement)
+            chain.write("recipient.add", subject=recipient, by=by, at=at, account_id=account.pk)
+    except IntegrityError as error:
+        raise PersonExists(
+            _("The account has a person with this phone number or LINE user id already.")
+        ) from error
+    return recipient
+
+
+def change(
+    recipient: Recipient, details: Details, *, by: User, at: datetime, source: Source
+) -> Recipient:
+    """Change what is given; attributes are merged. A phone or id that is set stays as it is.
+
+    Raises PermissionDenied, Invalid, PersonExists, Conflict.
+    """
+    access.require(by, CHANGE, recipient.account_id)
+    statement = _statement(details, by=by, at=at, source=source)
+    try:
+        with transaction.atomic():
+            recipient = Recipient.objects.select_for_update().get(pk=recipient.pk)
+            if recipient.erased_at:
+                raise Invalid("phone", _("This person asked to be forgotten; nothing is kept."))
+            _set_address(recipient, details)
+            if details.attributes is not None:
+                recipient.attributes = {
+                    **recipient.attributes,
+                    **_read_attributes(details.attributes),
+                }
+            recipient.updated_at = at
+            recipient.save(
+                update_fields=[
+                    "phone", "phone_country", "line_user_id", "attributes", "updated_at",
+                ]
+            )  # fmt: skip
+            _take(recipient, details, statement)
+            chain.write(
+                "recipient.change",
+                subject=recipient,
+                by=by,
+                at=at,
+                account_id=recipient.account_id,
+            )
+    except IntegrityError as error:
+        raise PersonExists(
+            _("Another person of the account has this phone number or LINE user id.")
+        ) from error
+    return recipient
+
+
+def read_phone(account: OfficialAccount, text: str) -> phones.Phone:
+    """Return the number, read as of the account's country; raises Invalid."""
+    try:
+        return phones.read(text, country=account.country)
+    except phones.UnreadablePhone as error:
+        raise Invalid("phone", _("The phone number was not understood: %s.") % error) from error
+
+
+def inherit_consent(recipient: Recipient, *, at: datetime) -> None:
+    """Give a new person the LON consent that another account's row of the phone holds."""
+    if not recipient.phone:
+        return
+    known = (
+        Recipient.objects.filter(phone=recipient.phone, consent_observed_at__isnull=False)
+        .exclude(pk=recipient.pk)
+        .order_by("-consent_observed_at")
+        .first()
+    )
+    if known and known.consent_observed_at:
+        statement = consent.Statement(
+            source=Source(known.consent_source),
+            observed_at=known.consent_observed_at,
+            is_dated=True,
+            told_at=at,
+            reference=f"recipient:{known.pk}",
+        )
+        consent.take(recipient, consent.CONSENT, known.consent, statement)
+
+
+def _take(recipient: Recipient, details: Details, statement: consent.Statement) -> None:
+    for subject, value, read, field in (
+        (consent.CONSENT, details.consent, words.consent, "consent"),
+        (consent.FRIEND, details.friend_status, words.friend_status, "friend_status"),
+    ):
+        if value is None:
+            continue
+        try:
+            word = read(value)
+        except words.UnknownWord as error:
+            raise Invalid(field, _("Not understood: %s.") % error) from error
+        consent.take(recipient, subject, word, statement)
+
+
+def _set_address(recipient: Recipient, details: Details) -> None:
+    if details.phone:
+        phone = read_phone(recipient.account, details.phone)
+        if recipient.phone and recipient.phone != phone.e164:
+            raise Invalid(
+                "phone",
+                _("A person's number stays; a new number is a new person. Add that one."),
+            )
+        if erasure.is_erased(recipient.account, phone.e164):
+            raise Invalid("phone", _("The owner of this number asked to be forgotten."))
+        recipient.phone, recipient.phone_country = phone.e164, phone.country
+    if details.line_user_id:
+        line_user_id = _read_user_id(details.line_user_id)
+        if recipient.line_user_id and recipient.line_user_id != line_user_id:
+            raise Invalid("line_user_id", _("A person's LINE user id stays; add a new person."))
+        recipient.line_user_id = line_user_id
+
+
+def _read_user_id(text: str) -> str:
+    try:
+        return words.line_user_id(text)
+    except words.UnreadableUserId as error:
+        raise Invalid("line_user_id", _("Not understood: %s.") % error) from error
+
+
+def _read_attributes(attributes: Mapping[str, Any]) -> dict[str, str]:
+    read = {str(name).strip(): str(value) for name, value in attributes.items() if value != ""}
+    if len(read) > ATTRIBUTES_LIMIT or any(len(value) > TEXT_LIMIT for value in read.values()):
+        raise Invalid(
+            "attributes",
+            _("At most %(names)d attributes of at most %(length)d characters are kept.")
+            % {"names": ATTRIBUTES_LIMIT, "length": TEXT_LIMIT},
+        )
+    return read
+
+
+def _statement(details: Details, *, by: User, at: datetime, source: Source) -> consent.Statement:
+    if details.observed_at and details.observed_at > at:
+        raise Invalid("observed_at", _("This date lies in the future; give when it was observed."))
+    return consent.Statement(
+        source=source,
+        observed_at=details.observed_at or at,
+        is_dated=details.observed_at is not None,
+        told_at=at,
+        by=by,
+    )

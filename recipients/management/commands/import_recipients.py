@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import sys
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import timezone
+from tqdm import tqdm
+
+from lineportal.accounts.models import OfficialAccount
+from recipients import imports
+from recipients.intake import Invalid
+from recipients.models import RecipientImport
+
+
+class Command(BaseCommand):
+    help = "Import recipients from a CSV or XLSX file."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("file", type=Path)
+        parser.add_argument("--account", required=True, help="slug")
+        parser.add_argument("--as-of", help="the date the file speaks of: YYYY-MM-DD or ISO time")
+        parser.add_argument("--dry-run", action="store_true", help="count, and change nothing")
+        parser.add_argument("--source", default="", help="where the file comes from")
+
+    def handle(self, *, file: Path, dry_run: bool, source: str, **options: Any) -> None:
+        account = OfficialAccount.objects.filter(slug=options["account"]).first()
+        if account is None:
+            raise CommandError(f"There is no account “{options['account']}”.")
+        try:
+            content = file.read_bytes()
+        except OSError as error:
+            raise CommandError(f"The file {file} cannot be read.") from error
+        try:
+            job = imports.receive(
+                account,
+                name=file.name,
+                content=content,
+                at=timezone.now(),
+                by=None,
+                as_of=_moment(options["as_of"], account) if options["as_of"] else None,
+                source_text=source,
+                is_dry_run=dry_run,
+            )
+        except Invalid as refusal:
+            raise CommandError(str(refusal)) from refusal
+        total = max(content.count(b"\n"), 1) if not content.startswith(b"PK") else None
+        with tqdm(total=total, unit=" rows", file=sys.stderr, desc="Importing") as bar:
+            job = imports.run(job, at=timezone.now(), progress=lambda done: _show(bar, done))
+            if total:
+                bar.total = bar.n
+        if job.state == RecipientImport.State.FAILED:
+            raise CommandError(f"Nothing was imported. {job.problem}")
+        for refusal in job.refusals.order_by("row"):
+            column = f", column {refusal.column}" if refusal.column else ""
+            self.stdout.write(f"row {refusal.row}{column}: {refusal.reason}")
+        self.stdout.write(
+            f"{'Dry run, nothing changed: ' if dry_run else ''}{job.rows} rows: {job.created}"
+            f" created, {job.updated} updated, {job.unchanged} unchanged, {job.refused} refused."
+            f" Read as {job.encoding}."
+        )
+
+
+def _show(bar: Any, done: int) -> None:
+    bar.n = done
+    bar.refresh()
+
+
+def _moment(text: str, account: OfficialAccount) -> datetime:
+    try:
+        return imports.read_as_of(text, account=account)
+    except ValueError as error:
+        raise CommandError("Give --as-of as YYYY-MM-DD, or as ISO time.") from error

@@ -1,0 +1,178 @@
+"""Phone numbers: from what people type to E.164, and masked for every page and log.
+
+Validity is phonenumbers' business; what is ours is which characters count and which guesses are
+allowed. No sentence ever repeats a number.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+import string
+import unicodedata
+from dataclasses import dataclass
+
+import phonenumbers
+from django.utils.translation import gettext as _
+
+SERVED = ("JP", "TH", "TW")  # LINE delivers notifications to numbers issued here
+
+_LONGEST = 18  # digits: E.164 has 15, before them "00" and a zero in brackets
+_PLUS = "++﹢"
+_IGNORED_ASCII = {ord(c): None for c in string.punctuation + string.whitespace if c != "+"} | {
+    code: None for code in (*range(32), 127)
+}
+# Used between digits in Japan and Taiwan, though Unicode counts them as letters and signs.
+_DASHES = "ーｰ−∼~〜"
+# What cannot be seen, though Unicode counts it as letters, marks and signs.
+_INVISIBLE = "\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164\uffa0"
+_INVISIBLE_MARKS = re.compile("[\ufe00-\ufe0f]")  # variation selectors
+_SCIENTIFIC = re.compile(r"\d\s*[eE]\s*[+-]?\s*\d|\d\s*[x×*]\s*10\s*\^?\s*[+-]?\d", re.IGNORECASE)
+# "812345678.0", as programs write a column of numbers: its last zero is no digit of the phone.
+_DECIMAL = re.compile(r"\s*\+?\d{5,}[.,]0{1,2}\s*")
+
+
+@dataclass(frozen=True, slots=True)
+class Phone:
+    e164: str  # "+66812345678"
+    country: str  # ISO region of the number, "TH"; "001" for numbers of no country
+
+
+class UnreadablePhone(Exception):
+    """The text is not a phone number; the sentence says what to do and never repeats it."""
+
+
+def read(text: str, *, country: str) -> Phone:
+    """Return the number in a text; national notation is read as of the account's country.
+
+    Digits of any script count; punctuation and invisible characters do not; `00` is a plus. A
+    zero or a plus that a spreadsheet lost is restored where that reads as a valid number of the
+    country (ISO region, "TH"). Raises UnreadablePhone.
+    """
+    number = _clean(text)
+    code, mobile = _mobiles(country)
+    if mobile is not None and (national := _national_mobile(number, code)):
+        if mobile.fullmatch(national):
+            return Phone(f"+{code}{national}", country)
+    if number.startswith("+"):
+        found = {_parse(number, country)}
+    else:
+        # As written, and with what may have been lost: a guess must lead to the own country.
+        guesses = [number]
+        if not number.startswith("0"):
+            guesses += [f"0{number}", f"+{number}"]
+        found = {_parse(guess, country) for guess in guesses}
+        found = {phone for phone in found if phone is not None and phone.country == country}
+    if len(found) > 1:
+        raise UnreadablePhone(
+            _("this can be read as two numbers; write it with + and the country code")
+        )
+    phone = next(iter(found), None)
+    if phone is None:
+        raise UnreadablePhone(
+            _(
+                "this is not a valid phone number; write it with + and the country code, or as"
+                " dialled in %(country)s"
+            )
+            % {"country": country}
+        )
+    return phone
+
+
+def mask(e164: str | None) -> str:
+    """Return a number as pages and errors show it: `+66 ** *** *125`; empty for None."""
+    if not e164:
+        return ""
+    for length in (1, 2, 3):  # no country code begins with another one
+        if e164[1 : 1 + length].isdigit() and (
+            int(e164[1 : 1 + length]) in phonenumbers.COUNTRY_CODE_TO_REGION_CODE
+        ):
+            return f"+{e164[1 : 1 + length]} ** *** *{e164[-3:]}"
+    return "** *** ***"
+
+
+def _clean(text: str) -> str:
+    """Return digits, after a plus if there is one. Raises UnreadablePhone."""
+    is_decimal = "." in text or "," in text
+    number = text.translate(_IGNORED_ASCII) if text.isascii() else _reduced(text)
+    digits = number.removeprefix("+")
+    if is_decimal and _DECIMAL.fullmatch(text):
+        raise UnreadablePhone(
+            _("this number ends in a decimal fraction; format the column as text")
+        )
+    if not digits:
+        raise UnreadablePhone(_("there is no phone number here; enter one or empty the cell"))
+    if not (digits.isascii() and digits.isdigit()):
+        raise UnreadablePhone(_complaint(text, digits))
+    if number.startswith("00"):
+        number = f"+{number[2:]}"
+    if len(digits) > _LONGEST:
+        raise UnreadablePhone(_("this has too many digits for one phone number; correct it"))
+    return number
+
+
+def _complaint(text: str, digits: str) -> str:
+    if _SCIENTIFIC.search(unicodedata.normalize("NFKC", text)):
+        return _(
+            "a spreadsheet has turned this number into scientific notation; format the column as"
+            " text and enter the number again"
+        )
+    if "+" in digits:
+        return _("a phone number has at most one plus, in front; take the others out")
+    return _("a phone number has no letters or signs; leave only its digits")
+
+
+def _reduced(text: str) -> str:
+    kept = []
+    for character in text:
+        category = unicodedata.category(character)
+        if category == "Nd":
+            kept.append(str(unicodedata.decimal(character)))
+        elif character in _PLUS:
+            kept.append("+")
+        elif not (
+            category[0] in "PZ"
+            or category in ("Cc", "Cf")
+            or character in _DASHES
+            or character in _INVISIBLE
+            or ord(character) in _IGNORED_ASCII
+            or _INVISIBLE_MARKS.match(character)
+        ):
+            kept.append(character)  # refused by the caller
+    return "".join(kept)
+
+
+@functools.cache
+def _mobiles(country: str) -> tuple[str, re.Pattern[str] | None]:
+    """Return a country's code and phonenumbers' own pattern of its mobiles.
+
+    They are nearly every row of a file, and one match is 20 times as fast as parsing. Not for
+    countries that share their code: there the pattern does not tell the region.
+    """
+    code = phonenumbers.country_code_for_region(country)
+    metadata = phonenumbers.PhoneMetadata.metadata_for_region(country)
+    if metadata is None or phonenumbers.COUNTRY_CODE_TO_REGION_CODE.get(code) != (country,):
+        return "", None
+    if metadata.national_prefix != "0" or metadata.mobile is None:
+        return "", None
+    pattern = metadata.mobile.national_number_pattern
+    return str(code), re.compile(pattern) if pattern else None
+
+
+def _national_mobile(number: str, code: str) -> str:
+    """Return the national digits of the two common notations, `0...` and `+66...`; else ""."""
+    if number.startswith(f"+{code}"):
+        return number[1 + len(code) :]
+    return number[1:] if number.startswith("0") else ""
+
+
+def _parse(text: str, country: str) -> Phone | None:
+    try:
+        number = phonenumbers.parse(text, country)
+    except phonenumbers.NumberParseException:
+        return None
+    if not phonenumbers.is_valid_number(number):
+        return None
+    region = phonenumbers.region_code_for_number(number)
+    e164 = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+    return Phone(e164, region) if region else None

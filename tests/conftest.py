@@ -1,0 +1,115 @@
+"""What every test may use: the moment, users by role, the simulator, and a worker's turn."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import connection, connections
+
+from lineportal.sending import worker
+from lineportal.sending.models import Message
+from lineportal.simulator import server
+from tests import factories
+from tests.line import Line
+
+# Playwright's own loop runs in the main thread of browser tests; our ORM calls there are fine.
+os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
+
+
+@pytest.fixture
+def at() -> datetime:
+    """Now; tests that need another moment add to it."""
+    return datetime.now(UTC)
+
+
+@pytest.fixture
+def author(db: None) -> User:
+    return factories.user("author")
+
+
+@pytest.fixture
+def reviewer(db: None) -> User:
+    return factories.user("reviewer")
+
+
+@pytest.fixture
+def sender(db: None) -> User:
+    return factories.user("sender")
+
+
+@pytest.fixture
+def auditor(db: None) -> User:
+    return factories.user("auditor")
+
+
+@pytest.fixture
+def manager(db: None) -> User:
+    return factories.user("manager")
+
+
+@pytest.fixture(scope="session")
+def simulator() -> Iterator[str]:
+    """The address of a LINE simulator that lives as long as the run."""
+    with server.running(port=0) as running:
+        yield running.url
+
+
+@pytest.fixture
+def line(simulator: str) -> Line:
+    """The simulator as a test uses it: emptied, with helpers to make people and read its log."""
+    line = Line(simulator)
+    line.reset()
+    return line
+
+
+@pytest.fixture(autouse=True)
+def _no_jobs_left(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Procrastinate's tables are not Django's to flush; empty them after transactional tests."""
+    yield
+    if "transactional_db" in request.fixturenames or "live_server" in request.fixturenames:
+        with connection.cursor() as cursor:
+            cursor.execute("TRUNCATE procrastinate_jobs, procrastinate_workers CASCADE")
+
+
+async def _in_database(function: Callable[..., Any], *args: Any, **kw: Any) -> Any:
+    def run() -> Any:
+        try:
+            return function(*args, **kw)
+        finally:
+            connections.close_all()
+
+    return await asyncio.to_thread(run)
+
+
+@pytest.fixture
+def drain(transactional_db: None) -> Callable[[], None]:
+    """Give every road worker's turns until nothing is due; the real worker, in this process."""
+
+    def run() -> None:
+        async def turns() -> None:
+            roads = worker.Roads()
+            try:
+                for road_id in await _in_database(_road_ids):
+                    while await worker.drain(road_id, roads, _in_database):
+                        pass
+            finally:
+                await roads.close()
+
+        asyncio.run(turns())
+
+    return run
+
+
+def _road_ids() -> list[int]:
+    return list(
+        Message.objects.order_by()
+        .values_list("account__roads", flat=True)
+        .distinct()
+        .exclude(account__roads=None)
+    )
