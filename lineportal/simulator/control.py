@@ -1,244 +1,265 @@
-"""The simulator's own side, under /simulator/: channels, people, clock, faults, log, webhooks."""
+"""The control side, /simulator/...: what tests and demos set up, make happen, and look at.
+
+Wrong input gets 400 and {"error": "<one sentence>"}.
+"""
 
 from __future__ import annotations
 
-import html
 import json
 from collections.abc import Awaitable, Callable
-from datetime import datetime
-from itertools import islice
 from typing import Any
 
 from aiohttp import web
 
-from lineportal.simulator.line_api import WORLD
-from lineportal.simulator.webhooks import Sender
-from lineportal.simulator.world import Person, Unusable, World
+from lineportal.simulator.channels import Channel
+from lineportal.simulator.clock import written
+from lineportal.simulator.given import Fields, NotUsable, parsed
+from lineportal.simulator.people import Message, Person
+from lineportal.simulator.world import World
 
-SENDER = web.AppKey("sender", Sender)
-FAULTS = (
-    "status",
-    "drop_after_acceptance",
-    "hang",
-    "hang_after_acceptance",
-    "unreadable",
-)
-_PAGE = 10_000  # log entries per answer
+# No reader of the log gets more than this at once.
+_MOST_ENTRIES = 10_000
+# The clock cannot be set further ahead in one go; Python's dates end in 9999.
+_FURTHEST_SECONDS = 100 * 366 * 86_400.0
 
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Act = Callable[[web.Request], Awaitable[Any]]
 
 
-@web.middleware
-async def say_why(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Turn an unusable control request into 400 and a sentence."""
-    try:
-        return await handler(request)
-    except Unusable as refusal:
-        return web.json_response({"error": str(refusal)}, status=400)
-    except (
-        json.JSONDecodeError,
-        KeyError,
-        TypeError,
-        ValueError,
-        AttributeError,
-    ) as error:
-        if request.path.startswith("/simulator/"):
-            text = f"The request was not understood ({type(error).__name__}); see the docs."
-            return web.json_response({"error": text}, status=400)
-        raise
+class NotHere(Exception):
+    """What the address names does not exist; the text is one sentence."""
 
 
-def routes() -> list[web.RouteDef]:
-    return [
-        web.get("/", page),
-        web.get("/healthz", healthz),
-        web.get("/simulator/channels", channels),
-        web.put("/simulator/channels/{id}", put_channel),
-        web.put("/simulator/people", put_people),
-        web.get("/simulator/people/{name}", person),
-        web.post("/simulator/people/{name}/{act}", act),
-        web.get("/simulator/clock", clock),
-        web.post("/simulator/clock", set_clock),
-        web.get("/simulator/requests", requests),
-        web.delete("/simulator/requests", clear_requests),
-        web.get("/simulator/requests/count", count_requests),
-        web.get("/simulator/faults", faults),
-        web.post("/simulator/faults", add_fault),
-        web.delete("/simulator/faults", clear_faults),
-        web.get("/simulator/webhooks", webhooks),
-        web.post("/simulator/webhooks", set_webhooks),
-        web.post("/simulator/reset", reset),
-        web.post("/simulator/webhooks/flush", flush),
-        web.post("/simulator/webhooks/redeliver", redeliver),
-    ]
-
-
-async def healthz(request: web.Request) -> web.Response:
-    return web.json_response({"status": "ok"})
-
-
-async def channels(request: web.Request) -> web.Response:
-    return web.json_response(
-        [
-            {
-                "id": each.id,
-                "webhook_url": each.webhook_url,
-                "bot_user_id": each.bot_user_id,
-            }
-            for each in _world(request).channels.values()
-        ]
+def routes(world: World) -> list[web.RouteDef]:
+    """Return the routes of the control side, steering this world."""
+    control = _Control(world)
+    table: tuple[tuple[str, str, Act], ...] = (
+        ("PUT", "/simulator/channels/{channel_id}", control.put_channel),
+        ("GET", "/simulator/channels/", control.list_channels),
+        ("PUT", "/simulator/people", control.put_people),
+        ("GET", "/simulator/people", control.count_people),
+        ("GET", "/simulator/people/{who}", control.show_person),
+        ("POST", "/simulator/people/{who}/{act}", control.act_of_person),
+        ("GET", "/simulator/clock", control.show_clock),
+        ("POST", "/simulator/clock", control.set_clock),
+        ("GET", "/simulator/requests", control.list_requests),
+        ("DELETE", "/simulator/requests", control.clear_requests),
+        ("GET", "/simulator/requests/count", control.count_requests),
+        ("GET", "/simulator/faults", control.list_faults),
+        ("POST", "/simulator/faults", control.add_fault),
+        ("DELETE", "/simulator/faults", control.clear_faults),
+        ("GET", "/simulator/webhooks", control.show_webhooks),
+        ("POST", "/simulator/webhooks", control.switch_webhooks),
+        ("POST", "/simulator/webhooks/flush", control.flush_webhooks),
+        ("POST", "/simulator/webhooks/redeliver", control.redeliver_webhooks),
+        ("POST", "/simulator/reset", control.reset),
+        ("*", "/simulator/{_:.*}", control.unknown),
     )
+    return [web.route(method, path, _answered(act)) for method, path, act in table]
 
 
-async def put_channel(request: web.Request) -> web.Response:
-    channel = _world(request).put_channel(request.match_info["id"], await request.json())
-    return web.json_response({"id": channel.id, "bot_user_id": channel.bot_user_id})
+def _answered(act: Act) -> Any:
+    async def handle(request: web.Request) -> web.Response:
+        try:
+            status, answer = 200, await act(request)
+        except NotUsable as refusal:
+            status, answer = 400, {"error": str(refusal)}
+        except NotHere as refusal:
+            status, answer = 404, {"error": str(refusal)}
+        return web.Response(
+            status=status, body=json.dumps(answer).encode(), content_type="application/json"
+        )
+
+    return handle
 
 
-async def put_people(request: web.Request) -> web.Response:
-    given = await request.json()
-    if not isinstance(given, list):
-        raise Unusable("Give a list of people.")
-    for each in given:
-        _world(request).put_person(each)
-    return web.json_response({"people": len(_world(request).by_hash)})
+class _Control:
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    async def put_channel(self, request: web.Request) -> Any:
+        channel_id = request.match_info["channel_id"]
+        return self._world.channels.put(channel_id, parsed(await request.read())).shown()
+
+    async def list_channels(self, request: web.Request) -> Any:
+        return {"channels": [c.shown() for c in self._world.channels.by_id.values()]}
+
+    async def put_people(self, request: web.Request) -> Any:
+        given = parsed(await request.read())
+        at = self._world.clock.now()
+        counts, changed = self._world.people.upsert(
+            given, channel_ids=self._world.channels.by_id, at=at
+        )
+        for person in changed:
+            if person.waiting:
+                self._world.delivery.plan_answer(person, at)
+        return counts
+
+    async def count_people(self, request: web.Request) -> Any:
+        return {"total": len(self._world.people), **self._world.people.counted()}
+
+    async def show_person(self, request: web.Request) -> Any:
+        return _shown(self._person(request))
+
+    async def act_of_person(self, request: web.Request) -> Any:
+        person, act = self._person(request), request.match_info["act"]
+        raw = await request.read()
+        fields = Fields(parsed(raw) if raw else {}, "The body", ("channel",))
+        channels = self._channels(fields)
+        world, delivery = self._world, self._world.delivery
+        at, before = world.clock.now(), delivery.totals.webhooks
+        acts: dict[str, Callable[[], None]] = {
+            "agree": lambda: delivery.agree(person, at),
+            "refuse": lambda: delivery.refuse(person, at),
+            "verify_sms": lambda: delivery.verify_sms(person, at),
+            "follow": lambda: delivery.follow(person, channels, at),
+            "unblock": lambda: delivery.unblock(person, channels, at),
+            "block": lambda: delivery.block(person, channels, at),
+            # LINE's event of a block is called unfollow.
+            "unfollow": lambda: delivery.block(person, channels, at),
+        }
+        if act not in acts:
+            raise NotHere(f"A person can do one of these: {', '.join(acts)}.")
+        acts[act]()
+        caused = delivery.totals.webhooks - before
+        settled = await world.notifier.settled()
+        return {"person": _shown(person), "webhooks": caused, "settled": settled}
+
+    async def show_clock(self, request: web.Request) -> Any:
+        return {"now": written(self._world.clock.now())}
+
+    async def set_clock(self, request: web.Request) -> Any:
+        world = self._world
+        fields = Fields(parsed(await request.read()), "The body", ("advance_seconds", "now"))
+        if ("advance_seconds" in fields) == ("now" in fields):
+            raise NotUsable('Give "advance_seconds" or "now", one of the two.')
+        now = world.clock.now()
+        if "now" in fields:
+            target = fields.instant("now")
+        else:
+            target = now + fields.number("advance_seconds", 0, least=0, most=_FURTHEST_SECONDS)
+        if target < now:
+            raise NotUsable(f"The clock only runs forward; it is {written(now)} now.")
+        if target - now > _FURTHEST_SECONDS:
+            raise NotUsable("The clock can be set a hundred years ahead at most.")
+        totals = world.delivery.totals
+        before = (totals.answered, totals.delivered, totals.lapsed, totals.webhooks)
+        world.clock.forward_to(target)
+        await world.catch_up()
+        settled = await world.notifier.settled()
+        after = (totals.answered, totals.delivered, totals.lapsed, totals.webhooks)
+        names = ("answered", "delivered", "lapsed", "webhooks")
+        counts = {name: b - a for name, a, b in zip(names, before, after, strict=True)}
+        return {"now": written(world.clock.now()), **counts, "settled": settled}
+
+    async def list_requests(self, request: web.Request) -> Any:
+        after = _query_number(request, "after", 0)
+        limit = min(_query_number(request, "limit", _MOST_ENTRIES), _MOST_ENTRIES)
+        entries = self._world.log.after(after, path=request.query.get("path", "/"), limit=limit)
+        return [entry.shown() for entry in entries]
+
+    async def clear_requests(self, request: web.Request) -> Any:
+        self._world.log.clear()
+        return {}
+
+    async def count_requests(self, request: web.Request) -> Any:
+        return self._world.log.counted()
+
+    async def list_faults(self, request: web.Request) -> Any:
+        return {"faults": self._world.faults.shown()}
+
+    async def add_fault(self, request: web.Request) -> Any:
+        return self._world.faults.add(parsed(await request.read())).shown()
+
+    async def clear_faults(self, request: web.Request) -> Any:
+        self._world.faults.clear()
+        return {}
+
+    async def show_webhooks(self, request: web.Request) -> Any:
+        return self._world.notifier.shown(_query_number(request, "limit", 1_000))
+
+    async def switch_webhooks(self, request: web.Request) -> Any:
+        names = ("hold", "duplicate", "shuffle", "bad_signature")
+        fields = Fields(parsed(await request.read()), "The body", names)
+        switches = self._world.notifier.switches
+        wanted = {name: fields.flag(name, default=getattr(switches, name)) for name in names}
+        for name, value in wanted.items():
+            setattr(switches, name, value)
+        if not switches.hold:
+            self._world.notifier.release()
+        return wanted
+
+    async def flush_webhooks(self, request: web.Request) -> Any:
+        released = self._world.notifier.release()
+        return {"webhooks": released, "settled": await self._world.notifier.settled()}
+
+    async def redeliver_webhooks(self, request: web.Request) -> Any:
+        names = ("webhook_event_id", "all")
+        fields = Fields(parsed(await request.read()), "The body", names)
+        event_id = fields.text("webhook_event_id") or None
+        if (event_id is None) != fields.flag("all"):
+            raise NotUsable('Give "webhook_event_id", or "all": true.')
+        count = self._world.notifier.redeliver(event_id)
+        if event_id and not count:
+            raise NotHere("No webhook event has this id, or it is too old to be kept.")
+        return {"webhooks": count, "settled": await self._world.notifier.settled()}
+
+    async def reset(self, request: web.Request) -> Any:
+        await self._world.reset()
+        return {}
+
+    async def unknown(self, request: web.Request) -> Any:
+        raise NotHere("There is no such address or method here; see docs/simulator.md.")
+
+    def _person(self, request: web.Request) -> Person:
+        person = self._world.people.find(request.match_info["who"])
+        if person is None:
+            raise NotHere("Nobody here has this phone (with its plus sign) or LINE user id.")
+        return person
+
+    def _channels(self, fields: Fields) -> list[Channel]:
+        known = self._world.channels.by_id
+        channel_id = fields.text("channel")
+        if not channel_id:
+            return list(known.values())
+        if channel_id not in known:
+            raise NotUsable('"channel" is not a channel here; PUT it first.')
+        return [known[channel_id]]
 
 
-async def person(request: web.Request) -> web.Response:
-    return web.json_response(_shown(_world(request).person(request.match_info["name"])))
+def _query_number(request: web.Request, name: str, default: int) -> int:
+    text = request.query.get(name, "")
+    if not text:
+        return default
+    if not (text.isascii() and text.isdigit() and len(text) <= 15):
+        raise NotUsable(f'"{name}" must be a whole number, not negative.')
+    return int(text)
 
 
-async def act(request: web.Request) -> web.Response:
-    world = _world(request)
-    who = world.person(request.match_info["name"])
-    channel = request.query.get("channel", "")
-    world.act(who, request.match_info["act"], at=world.clock.now(), channel=channel)
-    await request.app[SENDER].settled()
-    return web.json_response(_shown(who))
-
-
-async def clock(request: web.Request) -> web.Response:
-    return web.json_response({"now": _world(request).clock.iso()})
-
-
-async def set_clock(request: web.Request) -> web.Response:
-    world = _world(request)
-    given = await request.json()
-    if "advance_seconds" in given:
-        world.clock.set(world.clock.now() + float(given["advance_seconds"]))
-    elif "now" in given:
-        world.clock.set(datetime.fromisoformat(given["now"]).timestamp())
-    else:
-        raise Unusable("Give “advance_seconds”, or “now” as ISO time with a zone.")
-    answered = world.answer_due()
-    await request.app[SENDER].settled()
-    return web.json_response({"now": world.clock.iso(), "answered": answered})
-
-
-async def requests(request: web.Request) -> web.Response:
-    after = int(request.query.get("after", "0"))
-    path = request.query.get("path", "")
-    found = (
-        entry
-        for entry in _world(request).log
-        if entry["n"] > after and entry["path"].startswith(path)
-    )
-    return web.json_response(list(islice(found, _PAGE)))
-
-
-async def clear_requests(request: web.Request) -> web.Response:
-    _world(request).log.clear()
-    return web.json_response({})
-
-
-async def count_requests(request: web.Request) -> web.Response:
-    return web.json_response({"count": _world(request).logged})
-
-
-async def faults(request: web.Request) -> web.Response:
-    return web.json_response(_world(request).faults)
-
-
-async def add_fault(request: web.Request) -> web.Response:
-    given = await request.json()
-    if given.get("kind") not in FAULTS:
-        raise Unusable(f"“kind” is one of: {', '.join(FAULTS)}.")
-    if given["kind"] == "status" and not 400 <= int(given.get("status", 0)) <= 599:
-        raise Unusable("Give a “status” from 400 to 599.")
-    fault: dict[str, Any] = {"times": 1, **given}
-    _world(request).faults.append(fault)
-    return web.json_response(fault, status=201)
-
-
-async def clear_faults(request: web.Request) -> web.Response:
-    _world(request).faults.clear()
-    return web.json_response({})
-
-
-async def webhooks(request: web.Request) -> web.Response:
-    return web.json_response(list(request.app[SENDER].sent))
-
-
-async def set_webhooks(request: web.Request) -> web.Response:
-    sender = request.app[SENDER]
-    given = await request.json()
-    for name in ("hold", "duplicate", "shuffle", "bad_signature"):
-        if name in given:
-            setattr(sender, name, bool(given[name]))
-    return web.json_response(
-        {n: getattr(sender, n) for n in ("hold", "duplicate", "shuffle", "bad_signature")}
-    )
-
-
-async def flush(request: web.Request) -> web.Response:
-    return web.json_response({"sent": await request.app[SENDER].flush()})
-
-
-async def redeliver(request: web.Request) -> web.Response:
-    given = await request.json() if request.can_read_body else {}
-    sender = request.app[SENDER]
-    n = sender.redeliver(_world(request).channels, given.get("webhook_event_id"))
-    await sender.settled()
-    return web.json_response({"sent": n})
-
-
-async def reset(request: web.Request) -> web.Response:
-    _world(request).reset()
-    request.app[SENDER].reset()
-    return web.json_response({})
-
-
-async def page(request: web.Request) -> web.Response:
-    world = _world(request)
-    latest = list(islice(reversed(world.log), 20))
-    rows = "".join(
-        f"<tr><td>{entry['n']}<td>{html.escape(entry['path'])}<td>{entry['status']}"
-        f"<td>{'yes' if entry['accepted'] else 'no'}</tr>"
-        for entry in latest
-    )
-    text = f"""<!doctype html><html lang="en"><meta charset="utf-8">
-        <meta name="viewport" content="width=device-width"><title>LINE simulator</title>
-        <style>body{{font:16px system-ui;margin:2rem auto;max-width:50rem;padding:0 1rem}}
-        td,th{{text-align:left;padding:.2rem 1rem .2rem 0}}</style>
-        <h1>LINE simulator</h1>
-        <p>Answers as LINE's notification, push and token endpoints do; nothing leaves this
-        machine. Virtual time: {world.clock.iso()}</p>
-        <p>{len(world.channels)} channels, {len(world.by_hash)} people,
-        {world.logged} requests, {len(world.waiting)} messages wait for their person.</p>
-        <table><tr><th>Request<th>Path<th>Answer<th>Accepted</tr>{rows}</table></html>"""
-    return web.Response(text=text, content_type="text/html")
-
-
-def _world(request: web.Request) -> World:
-    return request.app[WORLD]
-
-
-def _shown(who: Person) -> dict[str, Any]:
+def _shown(person: Person) -> dict[str, Any]:
+    verified_at = person.sms_verified_at
     return {
-        "phone": who.phone,
-        "line_user_id": who.line_user_id,
-        "consent": who.consent,
-        "friend_status": who.friend_status,
-        "friend_by_channel": who.friend_by_channel,
-        "inbox": who.inbox,
+        "phone": person.phone,
+        "line_user_id": person.user_id,
+        "consent": person.consent,
+        "friend_status": person.friend_status,
+        "friend_status_by_channel": person.friend_status_by_channel or {},
+        "when_asked": person.when_asked,
+        "answers_after_seconds": person.answers_after,
+        "answers_at": None if person.answer_at is None else written(person.answer_at),
+        "sms_verified_at": None if verified_at is None else written(verified_at),
+        "privacy_policy": person.privacy_policy,
+        "deleted": person.deleted,
+        "waiting": [_shown_message(m) for m in person.waiting or ()],
+        "inbox": [_shown_message(m) for m in person.inbox or ()],
+    }
+
+
+def _shown_message(message: Message) -> dict[str, Any]:
+    return {
+        "channel": message.channel_id,
+        "kind": message.kind,
+        "tag": message.tag,
+        "accepted_at": written(message.accepted_at),
+        "delivered_at": None if message.delivered_at is None else written(message.delivered_at),
+        "body": message.content.body(),
     }

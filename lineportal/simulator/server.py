@@ -1,87 +1,142 @@
-"""Run the LINE simulator: alone until it is told to stop, or in a thread of a test."""
+"""Starts the simulator: as a program until a signal, or inside a test for as long as it needs.
+
+with server.running() as simulator:
+    requests go to simulator.url
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import signal
-import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
+from queue import SimpleQueue
 
-import uvloop
 from aiohttp import web
 
-from lineportal.simulator import control, line_api
-from lineportal.simulator.clock import Clock
-from lineportal.simulator.webhooks import Sender
+from lineportal.simulator import control, line_api, page
 from lineportal.simulator.world import World
+
+_new_event_loop: Callable[[], asyncio.AbstractEventLoop] = asyncio.new_event_loop
+with contextlib.suppress(ImportError):  # uvloop is not made for every platform
+    import uvloop
+
+    _new_event_loop = uvloop.new_event_loop
+
+DEFAULT_PORT = 8099
+# Control bodies hold people by the hundred thousand; LINE's own limit is checked apart.
+_LARGEST_BODY = 512 * 1024 * 1024
+
+
+class CannotListen(Exception):
+    """The address cannot be listened on; the text is one sentence that says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    url: str
+    """A simulator that is listening."""
+
+    host: str
+    port: int
+
+    @property
+    def url(self) -> str:
+        """The base address, without a slash at its end."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"http://{host}:{self.port}"
 
 
-def application(sender: Sender) -> web.Application:
-    app = web.Application(client_max_size=line_api.BODY_LIMIT * 4, middlewares=[control.say_why])
-    app[line_api.WORLD] = World(Clock(), sender.emit)
-    app[control.SENDER] = sender
-    app.add_routes([*line_api.routes(), *control.routes()])
-    return app
+def serve(host: str, port: int, announce: Callable[[str], None]) -> None:
+    """Listen until SIGTERM or SIGINT; `announce` gets the base address once that is so.
 
+    Port 0 is any free port. Raises CannotListen.
+    """
 
-async def serve(host: str, port: int, *, ready: Callable[[str], None], stop: asyncio.Event) -> None:
-    """Serve until `stop` is set; calls `ready` with the address once it listens."""
-    sender = Sender()
-    runner = web.AppRunner(application(sender), access_log=None, shutdown_timeout=1)
-    await runner.setup()
-    await sender.start()
-    listener = socket.create_server((host, port), backlog=1024)
-    try:
-        await web.SockSite(runner, listener).start()
-        ready(f"http://{host}:{listener.getsockname()[1]}")
-        await stop.wait()
-    finally:
-        await sender.stop()
-        await runner.cleanup()
-
-
-def run(host: str, port: int, *, ready: Callable[[str], None]) -> None:
-    """Serve until SIGTERM or SIGINT."""
-
-    async def main() -> None:
-        stop = asyncio.Event()
+    async def until_signalled() -> None:
+        stopped = asyncio.Event()
+        loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, stop.set)
-        await serve(host, port, ready=ready, stop=stop)
+            loop.add_signal_handler(number, stopped.set)
+        async with _listening(host, port, World()) as running:
+            announce(running.url)
+            await stopped.wait()
 
-    uvloop.run(main())
+    with asyncio.Runner(loop_factory=_new_event_loop) as runner:
+        runner.run(until_signalled())
 
 
 @contextlib.contextmanager
-def running(*, host: str = "127.0.0.1", port: int = 0) -> Iterator[Running]:
-    """Serve in a thread, on a free port by default, while the block runs."""
-    loop = uvloop.new_event_loop()
-    stop = asyncio.Event()
-    listening = threading.Event()
-    address: list[str] = []
+def running(
+    *, host: str = "127.0.0.1", port: int = 0, keep_requests: int = 1_000_000
+) -> Iterator[Running]:
+    """Run a simulator in a thread of this process; gives where it listens.
 
-    def ready(url: str) -> None:
-        address.append(url)
-        listening.set()
+    Raises CannotListen.
+    """
+    started: SimpleQueue[tuple[Running, Callable[[], object]] | CannotListen | None] = SimpleQueue()
 
-    thread = threading.Thread(
-        target=lambda: loop.run_until_complete(serve(host, port, ready=ready, stop=stop)),
-        name="line-simulator",
-    )
+    async def until_stopped() -> None:
+        stopped = asyncio.Event()
+        stop = partial(asyncio.get_running_loop().call_soon_threadsafe, stopped.set)
+        async with _listening(host, port, World(keep_requests=keep_requests)) as handle:
+            started.put((handle, stop))
+            await stopped.wait()
+
+    def run() -> None:
+        try:
+            with asyncio.Runner(loop_factory=_new_event_loop) as runner:
+                runner.run(until_stopped())
+        except CannotListen as refusal:
+            started.put(refusal)
+        finally:
+            started.put(None)  # whatever happened, the caller waits for word
+
+    thread = threading.Thread(target=run, name="line-simulator", daemon=True)
     thread.start()
-    try:
-        if not listening.wait(10):
-            raise TimeoutError("The simulator did not begin to listen within 10 seconds.")
-        yield Running(address[0])
-    finally:
-        loop.call_soon_threadsafe(stop.set)
+    outcome = started.get()
+    if outcome is None or isinstance(outcome, CannotListen):
         thread.join()
-        loop.close()
+        raise outcome or CannotListen("The simulator stopped while it started.")
+    handle, stop = outcome
+    try:
+        yield handle
+    finally:
+        stop()
+        thread.join()
+
+
+@contextlib.asynccontextmanager
+async def _listening(host: str, port: int, world: World) -> AsyncIterator[Running]:
+    app = web.Application(client_max_size=_LARGEST_BODY)
+    app.add_routes([*control.routes(world), *line_api.routes(world)])
+
+    async def home(request: web.Request) -> web.Response:
+        return web.Response(text=page.drawn(world), content_type="text/html")
+
+    async def healthz(request: web.Request) -> web.Response:
+        return web.json_response({"status": "ok"})
+
+    app.add_routes([web.get("/", home), web.get("/healthz", healthz)])
+    # Requests that hang on order are not waited for.
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+    await runner.setup()
+    await world.notifier.start()
+    clockwork = asyncio.create_task(world.run_on())
+    try:
+        site = web.TCPSite(runner, host, port, backlog=1_024)
+        try:
+            await site.start()
+        except (OSError, OverflowError):
+            raise CannotListen(
+                f"The simulator cannot listen on {host}, port {port}: it is in use or not allowed;"
+                " choose another with --port, or 0 for any free one."
+            ) from None
+        yield Running(host, runner.addresses[0][1])
+    finally:
+        clockwork.cancel()
+        await asyncio.gather(clockwork, return_exceptions=True)
+        await world.notifier.stop()
+        await runner.cleanup()

@@ -130,7 +130,7 @@ class Line:
 
     def requests(self, query: str = "") -> list[Any]:
         """The log of the LINE side."""
-        listed: list[Any] = self.control("GET", f"requests{query}")["requests"]
+        listed: list[Any] = self.control("GET", f"requests{query}")
         return listed
 
 

@@ -1,3 +1,5 @@
+"""Runs the LINE simulator until a signal; it needs neither database nor network."""
+
 from __future__ import annotations
 
 from typing import Any
@@ -8,21 +10,29 @@ from lineportal.simulator import server
 
 
 class Command(BaseCommand):
-    help = "Run the LINE simulator: LINE's endpoints by the book, on this machine only."
-    requires_system_checks: list[str] = []
+    """`manage.py run_simulator`."""
+
+    help = "Run the LINE simulator, which answers like LINE and writes to nobody, until Ctrl-C."
+    requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--host", default="127.0.0.1")
-        parser.add_argument("--port", type=int, default=8099, help="0 for any free port")
+        """Take the address to listen on."""
+        parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
+        parser.add_argument(
+            "--port",
+            type=int,
+            default=server.DEFAULT_PORT,
+            help="port to listen on, 0 for any free one; default %(default)s",
+        )
 
     def handle(self, *, host: str, port: int, **options: Any) -> None:
-        def ready(url: str) -> None:
+        """Serve until SIGTERM or SIGINT."""
+
+        def announce(url: str) -> None:
             self.stdout.write(f"LINE simulator on {url}")
             self.stdout.flush()
 
         try:
-            server.run(host, port, ready=ready)
-        except OSError as error:
-            raise CommandError(
-                f"Port {port} is not free; choose another with --port, or --port 0."
-            ) from error
+            server.serve(host, port, announce)
+        except server.CannotListen as refusal:
+            raise CommandError(str(refusal)) from None

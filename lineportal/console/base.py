@@ -1,0 +1,200 @@
+"""What every desk of the console shares: account limits, act pages, and refusals as messages.
+
+A desk translates and makes one call; rules are in the rooms below.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar
+
+from django import forms
+from django.contrib import messages
+from django.contrib.auth.models import User
+from django.core.exceptions import PermissionDenied
+from django.db.models import Model, QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.translation import gettext as _
+from unfold.admin import ModelAdmin
+
+from lineportal.accounts import access
+from lineportal.accounts.models import OfficialAccount
+from lineportal.sending import campaigns, messages as sending_messages, routing
+from recipients import intake
+from templates_app import content, workflow
+
+# What the rooms below refuse with; each text says what to do.
+REFUSALS = (
+    workflow.WrongState,
+    workflow.KeyTaken,
+    workflow.MissingDecision,
+    content.InvalidContent,
+    campaigns.WrongState,
+    campaigns.NameTaken,
+    routing.AccountExists,
+    intake.Invalid,
+    intake.Conflict,
+    intake.PersonExists,
+    sending_messages.CannotSendAgain,
+    PermissionDenied,
+)
+
+
+class ActForm(forms.Form):
+    """A form of one act; its fields are styled as the theme's own."""
+
+    def __init__(self, *args: Any, **kw: Any) -> None:
+        super().__init__(*args, **kw)
+        for field in self.fields.values():
+            kind = "lp-check" if isinstance(field.widget, forms.CheckboxInput) else "lp-input"
+            field.widget.attrs.setdefault("class", kind)
+
+
+class Desk(ModelAdmin):  # type: ignore[misc]
+    """A model's pages: limited to the user's accounts, with acts instead of free editing."""
+
+    account_path = "account"  # from the row to its account; empty: rows of no account
+    view_permission = ""
+    show_full_result_count = False
+    list_per_page = 50
+    actions = None
+    compressed_fields = True
+    act_labels: ClassVar[dict[str, Any]] = {}
+    act_forms: ClassVar[dict[str, type[ActForm]]] = {}
+    act_notes: ClassVar[dict[str, Any]] = {}
+    main_act: ClassVar[frozenset[str]] = frozenset()
+    grave_act: ClassVar[frozenset[str]] = frozenset()
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        rows = super().get_queryset(request)
+        if self.account_path:
+            rows = access.limited(rows, request.user, account=self.account_path)
+        return rows
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return self.has_view_permission(request)
+
+    def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return bool(request.user.has_perm(self.view_permission))
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def get_urls(self) -> list[URLPattern]:
+        name = f"{self.opts.app_label}_{self.opts.model_name}_act"
+        own = [path("<path:object_id>/act/<slug:act>/", self._site(self.act_view), name=name)]
+        return [*own, *super().get_urls()]
+
+    def available_acts(self, obj: Any, user: User) -> Sequence[str]:
+        """Return the acts this person may do on the object now."""
+        return []
+
+    def do(self, act: str, obj: Any, request: HttpRequest, details: dict[str, Any]) -> Any:
+        """Carry out one act; return the object to show next, or None to stay."""
+        raise Http404
+
+    def act_url(self, obj: Any, act: str) -> str:
+        name = f"admin:{self.opts.app_label}_{self.opts.model_name}_act"
+        return reverse(name, args=[obj.pk, act])
+
+    def page_url(self, obj: Model) -> str:
+        meta = obj._meta
+        return reverse(f"admin:{meta.app_label}_{meta.model_name}_change", args=[obj.pk])
+
+    def buttons(self, obj: Any, request: HttpRequest) -> list[dict[str, Any]]:
+        """Return the buttons of the object's page: only what this person may press now."""
+        return [
+            {
+                "url": self.act_url(obj, act),
+                "label": self.act_label(act, obj),
+                "asks": act in self.act_forms,
+                "look": "main" if act in self.main_act else "plain",
+            }
+            for act in self.available_acts(obj, user_of(request))
+            if act in self.act_labels
+        ]
+
+    def act_label(self, act: str, obj: Any) -> str:
+        return str(self.act_labels[act])
+
+    def panel(self, obj: Any, request: HttpRequest) -> dict[str, Any]:
+        """Return what the object's own page shows beside its fields."""
+        return {}
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        context = {"show_save_and_continue": False, "show_save_and_add_another": False}
+        if object_id is not None and (obj := self.get_object(request, object_id)):
+            context |= {"buttons": self.buttons(obj, request), **self.panel(obj, request)}
+        try:
+            response: HttpResponse = super().changeform_view(
+                request, object_id, form_url, {**context, **(extra_context or {})}
+            )
+            return response
+        except REFUSALS as refusal:
+            if request.method != "POST":
+                raise
+            messages.error(request, _sentence(refusal))
+            return HttpResponseRedirect(request.get_full_path())
+
+    def act_view(self, request: HttpRequest, object_id: str, act: str) -> HttpResponse:
+        """Ask what an act needs, and do it on POST."""
+        obj = self.get_object(request, object_id)
+        if obj is None or act not in self.act_labels or not self.has_view_permission(request, obj):
+            raise Http404
+        form_class = self.act_forms.get(act, ActForm)
+        form = form_class(request.POST or None)
+        if request.method == "POST" and form.is_valid():
+            try:
+                shown = self.do(act, obj, request, form.cleaned_data)
+            except REFUSALS as refusal:
+                messages.error(request, _sentence(refusal))
+            else:
+                return HttpResponseRedirect(self.page_url(shown or obj))
+        context = {
+            **self.admin_site.each_context(request),
+            "title": self.act_label(act, obj),
+            "subtitle": str(obj),
+            "opts": self.opts,
+            "form": form,
+            "note": self.act_notes.get(act, ""),
+            "back_url": self.page_url(obj),
+            "is_grave": act in self.grave_act,
+        }
+        status = 409 if request.method == "POST" else 200
+        return TemplateResponse(request, "console/act.html", context, status=status)
+
+    def _site(self, view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+        wrapped: Callable[..., HttpResponse] = self.admin_site.admin_view(view)
+        return wrapped
+
+
+class AccountField(forms.ModelChoiceField):
+    """A choice among the accounts the user may touch; set `user` before use."""
+
+    def __init__(self, **kw: Any) -> None:
+        super().__init__(queryset=OfficialAccount.objects.all(), **kw)
+
+
+def user_of(request: HttpRequest) -> User:
+    """Return the person who is logged in."""
+    if not isinstance(request.user, User):
+        raise PermissionDenied
+    return request.user
+
+
+def _sentence(refusal: BaseException) -> str:
+    return str(refusal) or _("You may not do this.")

@@ -1,0 +1,199 @@
+"""The templates' pages: write, and the review with only the buttons one may press now."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from django import forms
+from django.contrib import admin
+from django.contrib.auth.models import User
+from django.db.models import Model
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from lineportal.accounts import access
+from lineportal.console.base import ActForm, Desk, user_of
+from lineportal.sending import campaigns
+from templates_app import content as contents
+from templates_app import findings, workflow
+from templates_app.models import Category, DecidedBy, MessageTemplate, State
+
+BADGES = {State.APPROVED: "lp-good", State.SUBMITTED: "lp-wait", State.REJECTED: ""}
+EXAMPLE = {
+    "title": "พัสดุของคุณมาถึงแล้ว",
+    "greeting": "เรียน คุณ{{name}}",
+    "emphasis": {"label": "เลขพัสดุ", "value": "{{tracking_no}}"},
+    "items": [{"label": "จาก", "value": "{{parcel_from}}"}],
+    "buttons": [{"label": "ติดตามพัสดุ", "url": "https://example.com/track/{{tracking_no}}"}],
+}
+
+
+class PrettyJson(json.JSONEncoder):
+    """JSON as a person can read it: indented, Thai as Thai."""
+
+    def __init__(self, **kw: Any) -> None:
+        super().__init__(**{**kw, "indent": 2, "ensure_ascii": False})
+
+
+class TemplateForm(forms.ModelForm[MessageTemplate]):
+    content = forms.JSONField(
+        encoder=PrettyJson,
+        widget=forms.Textarea(attrs={"rows": 18}),
+        help_text=gettext_lazy(
+            "Notification: title, company, greeting, emphasis, items, explanation, buttons."
+            " Two-way: {“text”: …} or {“flex”: …, “alt_text”: …}. Placeholders: {{name}}."
+        ),
+    )
+
+    class Meta:
+        model = MessageTemplate
+        fields = ("account", "key", "service", "language", "purpose", "category", "content")
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        service = cleaned.get("service") or self.instance.service
+        if service and "content" in cleaned:
+            try:
+                contents.validate(cleaned["content"], service=service)
+            except contents.InvalidContent as refusal:
+                for place, sentence in refusal.problems.items():
+                    self.add_error("content", f"{place}: {sentence}")
+        if service == "lon" and cleaned.get("category") == Category.MARKETING:
+            self.add_error("category", _("LINE forbids promotion in notifications."))
+        return cleaned
+
+
+class ApproveForm(ActForm):
+    line_reference = forms.CharField(
+        label=gettext_lazy("LINE's reference"),
+        required=False,
+        help_text=gettext_lazy("From LINE's own decision. Every notification needs one."),
+    )
+    line_decided_on = forms.DateField(
+        label=gettext_lazy("Decided by LINE on"),
+        required=False,
+        widget=forms.DateInput(attrs={"type": "date"}),
+    )
+    note = forms.CharField(label=gettext_lazy("Note"), required=False, widget=forms.Textarea)
+
+
+class RejectForm(ActForm):
+    reason = forms.CharField(label=gettext_lazy("Reason"), widget=forms.Textarea)
+    decided_by = forms.ChoiceField(label=gettext_lazy("Decided by"), choices=DecidedBy.choices)
+
+
+class RevokeForm(ActForm):
+    reason = forms.CharField(label=gettext_lazy("Reason"), widget=forms.Textarea)
+
+
+@admin.register(MessageTemplate)
+class TemplateDesk(Desk):
+    view_permission = "templates_app.view_messagetemplate"
+    form = TemplateForm
+    list_display = ("name", "account", "service", "language", "state_badge", "changed_at")
+    list_filter = ("state", "service", "account")
+    search_fields = ("key", "purpose")
+    ordering = ("-changed_at",)
+    list_select_related = ("account",)
+    change_form_outer_before_template = "console/template.html"
+    act_labels: ClassVar[dict[str, Any]] = {
+        "submit": gettext_lazy("Submit for review"),
+        "recall": gettext_lazy("Take back to draft"),
+        "approve": gettext_lazy("Approve"),
+        "reject": gettext_lazy("Reject"),
+        "revise": gettext_lazy("Draft a new version"),
+        "revoke": gettext_lazy("Revoke"),
+    }
+    act_forms: ClassVar[dict[str, type[ActForm]]] = {
+        "approve": ApproveForm,
+        "reject": RejectForm,
+        "revoke": RevokeForm,
+    }
+    act_notes: ClassVar[dict[str, Any]] = {
+        "approve": gettext_lazy(
+            "You confirm that LINE approved exactly these words. What is approved is never edited."
+        ),
+        "revoke": gettext_lazy(
+            "Nothing more is sent on this version: what is queued is cancelled, campaigns pause."
+        ),
+    }
+    main_act = frozenset({"submit", "approve"})
+    grave_act = frozenset({"revoke"})
+
+    @admin.display(description=gettext_lazy("Template"), ordering="key")
+    def name(self, template: MessageTemplate) -> str:
+        return str(template)
+
+    @admin.display(description=gettext_lazy("State"), ordering="state")
+    def state_badge(self, template: MessageTemplate) -> str:
+        label = _("Revoked") if template.revoked_at else State(template.state).label
+        look = BADGES.get(State(template.state), "")
+        return format_html('<span class="lp-badge {}">{}</span>', look, label)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return bool(request.user.has_perm(workflow.ADD))
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        if not isinstance(obj, MessageTemplate):
+            return bool(request.user.has_perm(workflow.CHANGE))
+        return "edit" in workflow.available_acts(obj, user_of(request))
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Sequence[str]:
+        return ("account", "key", "service") if obj else ()
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Sequence[str]:
+        fields = ["account", "key", "service", "language", "purpose", "category", "content"]
+        if obj and obj.state == State.APPROVED:
+            fields += ["line_reference", "line_decided_on", "approved_by", "approved_at"]
+        return fields
+
+    def get_form(self, request: HttpRequest, obj: Any = None, **kw: Any) -> Any:
+        form = super().get_form(request, obj, **kw)
+        if "account" in form.base_fields:
+            form.base_fields["account"].queryset = access.accounts_of(request.user)
+        return form
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        return {"service": "lon", "language": "th", "content": EXAMPLE}
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        by, at = user_of(request), timezone.now()
+        values = form.cleaned_data
+        if change:
+            changes = {name: values[name] for name in workflow.EDITABLE if name in values}
+            workflow.edit(MessageTemplate.objects.get(pk=obj.pk), by=by, at=at, changes=changes)
+            return
+        made = workflow.create(values.pop("account"), by=by, at=at, **values)
+        obj.pk = made.pk
+
+    def available_acts(self, obj: Any, user: User) -> Sequence[str]:
+        return workflow.available_acts(obj, user)
+
+    def panel(self, obj: Any, request: HttpRequest) -> dict[str, Any]:
+        versions = MessageTemplate.objects.filter(account=obj.account, key=obj.key)
+        return {
+            # `items` is a method of every mapping, so a page cannot ask for it by that name.
+            "content": {**obj.content, "items_list": obj.content.get("items", [])},
+            "service": obj.service,
+            "findings": findings.find(obj.content, service=obj.service),
+            "events": obj.events.select_related("by").order_by("-id"),
+            "versions": [
+                {"row": row, "url": self.page_url(row)} for row in versions.order_by("-version")
+            ],
+        }
+
+    def do(self, act: str, obj: Any, request: HttpRequest, details: dict[str, Any]) -> Any:
+        acts: dict[str, Any] = {
+            "submit": workflow.submit,
+            "recall": workflow.recall,
+            "approve": workflow.approve,
+            "reject": workflow.reject,
+            "revise": workflow.revise,
+            "revoke": campaigns.revoke_template,
+        }
+        return acts[act](obj, by=user_of(request), at=timezone.now(), **details)
