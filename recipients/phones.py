@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import re
-import string
 import unicodedata
 from dataclasses import dataclass
 
@@ -18,12 +17,12 @@ from django.utils.translation import gettext as _
 SERVED = ("JP", "TH", "TW")  # LINE delivers notifications to numbers issued here
 
 _LONGEST = 18  # digits: E.164 has 15, before them "00" and a zero in brackets
-_PLUS = "++﹢"
-_IGNORED_ASCII = {ord(c): None for c in string.punctuation + string.whitespace if c != "+"} | {
-    code: None for code in (*range(32), 127)
-}
+_PLUS = "+\uff0b\ufe62"
+_IGNORED_ASCII = dict.fromkeys(
+    code for code in range(128) if not chr(code).isalnum() and chr(code) != "+"
+)
 # Used between digits in Japan and Taiwan, though Unicode counts them as letters and signs.
-_DASHES = "ーｰ−∼~〜"
+_DASHES = "\u30fc\uff70\u2212\u223c\u301c\uff5e"
 # What cannot be seen, though Unicode counts it as letters, marks and signs.
 _INVISIBLE = "\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164\uffa0"
 _INVISIBLE_MARKS = re.compile("[\ufe00-\ufe0f]")  # variation selectors
@@ -51,7 +50,8 @@ def read(text: str, *, country: str) -> Phone:
     """
     number = _clean(text)
     code, mobile = _mobiles(country)
-    if mobile is not None and (national := _national_mobile(number, code)):
+    if mobile is not None:
+        national = _national_mobile(number, code)
         if mobile.fullmatch(national):
             return Phone(f"+{code}{national}", country)
     if number.startswith("+"):

@@ -48,7 +48,9 @@ class CampaignForm(forms.ModelForm[Campaign]):
         choices=Consent.choices,
         required=False,
         widget=forms.CheckboxSelectMultiple,
-        help_text=gettext_lazy("None chosen: everyone. The rules exclude whom LINE would not serve."),
+        help_text=gettext_lazy(
+            "None chosen: everyone. The rules exclude whom LINE would not serve."
+        ),
     )
     friend_status = forms.MultipleChoiceField(
         label=gettext_lazy("Only with friend status"),
@@ -120,9 +122,7 @@ class CampaignDesk(Desk):
 
     def get_urls(self) -> list[URLPattern]:
         own = [
-            path(
-                "<int:pk>/progress/", self._site(self.progress), name="sending_campaign_progress"
-            ),
+            path("<int:pk>/progress/", self._site(self.progress), name="sending_campaign_progress"),
             path("<int:pk>/report.csv", self._site(self.export), name="sending_campaign_export"),
         ]
         return [*own, *super().get_urls()]

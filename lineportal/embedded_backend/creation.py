@@ -8,9 +8,8 @@ from typing import Any
 
 from django.db.backends.postgresql import creation
 
-from lineportal import postgres
-
-_NAME = re.compile(rf"{postgres.TEST_PREFIX}(\d+)(_\w+)?")
+# tests/settings.py names them: the process id, and pytest-xdist's worker behind it.
+_NAME = re.compile(r"test_lineportal_(\d+)(_\w+)?")
 
 
 class DatabaseCreation(creation.DatabaseCreation):

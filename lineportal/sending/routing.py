@@ -24,6 +24,7 @@ from lineportal.providers.line import BadCredentials, LineProvider, check_creden
 from recipients.intake import Invalid
 
 MANAGE = "accounts.manage_accounts"
+CHANGE = "accounts.change_officialaccount"
 DEFAULT_RATE = 500  # messages a second; LINE's ceiling is 2,000
 CEILING = 2000
 ZONES = {"TH": "Asia/Bangkok", "TW": "Asia/Taipei", "JP": "Asia/Tokyo"}
@@ -98,6 +99,26 @@ def open_account(
             )
     except IntegrityError as error:
         raise AccountExists(taken) from error
+    return account
+
+
+@transaction.atomic
+def change_account(
+    account_id: int, *, name: str, is_active: bool, by: User, at: datetime
+) -> OfficialAccount:
+    """Rename an account, or switch it on or off; nothing is sent for one that is off."""
+    access.require(by, CHANGE, account_id)
+    account = OfficialAccount.objects.select_for_update().get(pk=account_id)
+    account.name, account.is_active = name, is_active
+    account.save(update_fields=["name", "is_active"])
+    chain.write(
+        "account.change",
+        subject=account,
+        by=by,
+        at=at,
+        account_id=account.pk,
+        is_active=is_active,
+    )
     return account
 
 

@@ -1,0 +1,114 @@
+"""The first page: what waits for this person, and what runs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from lineportal.accounts import access
+from lineportal.sending import reports
+from lineportal.sending.models import Campaign, Message
+from lineportal.sending.statuses import Status
+from templates_app.models import MessageTemplate, State
+
+
+def context(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
+    """Add what the index page shows; only what this person may see."""
+    user, at = request.user, timezone.now()
+    if user.has_perm("templates_app.view_messagetemplate"):
+        waiting = access.limited(MessageTemplate.objects.filter(state=State.SUBMITTED), user)
+        context["waiting_templates"] = [
+            (template, reverse("admin:templates_app_messagetemplate_change", args=[template.pk]))
+            for template in waiting.select_related("account").order_by("submitted_at")[:10]
+        ]
+    if user.has_perm("sending.view_campaign"):
+        latest = access.limited(Campaign.objects.select_related("account", "template"), user)
+        context["latest_campaigns"] = [
+            (
+                campaign,
+                reverse("admin:sending_campaign_change", args=[campaign.pk]),
+                reports.report(campaign, at=at),
+            )
+            for campaign in latest.order_by("-id")[:8]
+        ]
+    if user.has_perm("sending.view_message"):
+        uncertain = access.limited(Message.objects.filter(status=Status.UNCERTAIN), user)
+        context["uncertain"] = uncertain.count()
+        context["uncertain_url"] = (
+            reverse("admin:sending_message_changelist") + "?status__exact=uncertain"
+        )
+    return context
+
+
+def _item(title: Any, icon: str, view: str, permission: str) -> dict[str, Any]:
+    return {
+        "title": title,
+        "icon": icon,
+        "link": lambda request: reverse(f"admin:{view}"),
+        "permission": lambda request: request.user.has_perm(permission),
+    }
+
+
+def navigation(request: HttpRequest) -> list[dict[str, Any]]:
+    """Return the side bar, in the order of the work."""
+    return [
+        {
+            "title": _("Work"),
+            "separator": False,
+            "items": [
+                _item(
+                    _("Templates"),
+                    "description",
+                    "templates_app_messagetemplate_changelist",
+                    "templates_app.view_messagetemplate",
+                ),
+                _item(
+                    _("Recipients"),
+                    "group",
+                    "recipients_recipient_changelist",
+                    "recipients.view_recipient",
+                ),
+                _item(
+                    _("Imports"),
+                    "upload_file",
+                    "recipients_recipientimport_changelist",
+                    "recipients.view_recipientimport",
+                ),
+                _item(
+                    _("Suppressions"),
+                    "block",
+                    "recipients_suppression_changelist",
+                    "recipients.view_suppression",
+                ),
+                _item(
+                    _("Campaigns"),
+                    "campaign",
+                    "sending_campaign_changelist",
+                    "sending.view_campaign",
+                ),
+                _item(
+                    _("Messages"), "sms", "sending_message_changelist", "sending.view_message"
+                ),
+            ],
+        },
+        {
+            "title": _("Account and proof"),
+            "separator": True,
+            "items": [
+                _item(
+                    _("Official Accounts"),
+                    "verified",
+                    "accounts_officialaccount_changelist",
+                    "accounts.view_officialaccount",
+                ),
+                _item(_("Audit"), "history_edu", "audit_auditentry_changelist",
+                      "audit.view_auditentry"),
+                _item(_("Users"), "person", "auth_user_changelist", "auth.view_user"),
+                _item(_("API keys"), "key", "accounts_apikey_changelist", "accounts.view_apikey"),
+            ],
+        },
+    ]  # fmt: skip

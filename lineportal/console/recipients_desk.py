@@ -1,0 +1,329 @@
+"""The recipients' pages: people with their verdicts and ledger, imports, suppressions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from django import forms
+from django.contrib import admin
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.db.models import Model
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from lineportal.accounts import access
+from lineportal.console.base import ActForm, Desk, user_of
+from lineportal.sending import audience, forgetting, lanes
+from recipients import eligibility, erasure, imports, intake, phones, suppression
+from recipients.models import (
+    Consent,
+    FriendStatus,
+    Recipient,
+    RecipientImport,
+    Source,
+    Suppression,
+)
+
+_LOOK = {
+    Consent.AGREED: "lp-good",
+    FriendStatus.FRIEND: "lp-good",
+    Consent.REJECTED: "lp-act",
+    FriendStatus.BLOCKED: "lp-act",
+}
+
+
+def badge(value: str, label: Any) -> str:
+    """Return a state as a coloured word."""
+    return format_html('<span class="lp-badge {}">{}</span>', _LOOK.get(value, ""), label)
+
+
+class RecipientForm(forms.ModelForm[Recipient]):
+    phone = forms.CharField(label=gettext_lazy("Phone"), required=False, max_length=40)
+    line_user_id = forms.CharField(label=gettext_lazy("LINE user id"), required=False)
+    attributes = forms.JSONField(label=gettext_lazy("Attributes"), required=False, initial=dict)
+
+    class Meta:
+        model = Recipient
+        fields = ("account", "phone", "line_user_id", "consent", "friend_status", "attributes")
+
+    def _post_clean(self) -> None:
+        """Leave the row alone: `intake` judges and writes, by its own rules."""
+
+
+class StandingForm(ActForm):
+    consent = forms.ChoiceField(
+        label=gettext_lazy("LON consent"),
+        required=False,
+        choices=[("", gettext_lazy("as it is")), *Consent.choices],
+    )
+    friend_status = forms.ChoiceField(
+        label=gettext_lazy("Friend status"),
+        required=False,
+        choices=[("", gettext_lazy("as it is")), *FriendStatus.choices],
+    )
+    observed_at = forms.DateTimeField(
+        label=gettext_lazy("Observed at (UTC)"),
+        required=False,
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}),
+        help_text=gettext_lazy(
+            "When this was true. Without it a refusal or block can be recorded, not lifted."
+        ),
+    )
+
+
+@admin.register(Recipient)
+class RecipientDesk(Desk):
+    view_permission = "recipients.view_recipient"
+    form = RecipientForm
+    list_display = (
+        "number",
+        "masked_phone",
+        "account",
+        "consent_badge",
+        "friend_badge",
+        "updated_at",
+    )
+    list_filter = ("consent", "friend_status", "account")
+    search_fields = ("phone", "line_user_id")
+    search_help_text = gettext_lazy("A whole phone number in E.164, or a LINE user id")
+    ordering = ("-id",)
+    list_select_related = ("account",)
+    readonly_fields = ("masked_phone",)
+    change_form_outer_before_template = "console/recipient.html"
+    act_labels: ClassVar[dict[str, Any]] = {
+        "standing": gettext_lazy("Record consent or friend status"),
+        "erase": gettext_lazy("Forget this person"),
+    }
+    act_forms: ClassVar[dict[str, type[ActForm]]] = {"standing": StandingForm, "erase": ActForm}
+    act_notes: ClassVar[dict[str, Any]] = {
+        "erase": gettext_lazy(
+            "Number, LINE user id, attributes and what was sent are emptied for good; counts stay,"
+            " and the person cannot be imported again."
+        )
+    }
+    grave_act = frozenset({"erase"})
+
+    @admin.display(description=gettext_lazy("Recipient"), ordering="id")
+    def number(self, recipient: Recipient) -> str:
+        return str(recipient.pk)
+
+    @admin.display(description=gettext_lazy("Phone"))
+    def masked_phone(self, recipient: Recipient) -> str:
+        return phones.mask(recipient.phone) or "–"
+
+    @admin.display(description=gettext_lazy("LON consent"), ordering="consent")
+    def consent_badge(self, recipient: Recipient) -> str:
+        return badge(recipient.consent, recipient.get_consent_display())
+
+    @admin.display(description=gettext_lazy("Friend status"), ordering="friend_status")
+    def friend_badge(self, recipient: Recipient) -> str:
+        return badge(recipient.friend_status, recipient.get_friend_status_display())
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return bool(request.user.has_perm(intake.ADD))
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Sequence[str]:
+        if obj is None:
+            return ("account", "phone", "line_user_id", "consent", "friend_status", "attributes")
+        return (
+            "account", "masked_phone", "phone_country", "consent", "consent_source",
+            "consent_observed_at", "friend_status", "friend_source", "friend_observed_at",
+            "attributes", "created_at", "updated_at",
+        )  # fmt: skip
+
+    def get_form(self, request: HttpRequest, obj: Any = None, **kw: Any) -> Any:
+        form = super().get_form(request, obj, **kw)
+        if "account" in form.base_fields:
+            form.base_fields["account"].queryset = access.accounts_of(request.user)
+        return form
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        values = form.cleaned_data
+        said = {name: values[name] for name in ("consent", "friend_status")}
+        # What a new person is assumed to be is not a statement.
+        stated = {
+            name: value for name, value in said.items() if value not in ("not_set", "not_friend")
+        }
+        made = intake.add(
+            values["account"],
+            intake.Details(
+                phone=values["phone"] or None,
+                line_user_id=values["line_user_id"] or None,
+                attributes=values["attributes"] or {},
+                **stated,
+            ),
+            by=user_of(request),
+            at=timezone.now(),
+            source=Source.PERSON,
+        )
+        obj.pk = made.pk
+
+    def available_acts(self, obj: Any, user: User) -> Sequence[str]:
+        if obj.erased_at:
+            return []
+        acts = ["standing"] if access.may(user, intake.CHANGE, obj.account_id) else []
+        return acts + (["erase"] if access.may(user, erasure.ERASE, obj.account_id) else [])
+
+    def panel(self, obj: Any, request: HttpRequest) -> dict[str, Any]:
+        at = timezone.now()
+        verdicts = []
+        for service, label in (("lon", _("Notification")), ("oa", _("Two-way message"))):
+            asked = eligibility.Asked(service, "transactional", at)
+            verdict, rule = eligibility.verdict(obj, asked)
+            verdicts.append((label, verdict, rule, audience.sentence(verdict, rule)))
+        return {
+            "verdicts": verdicts,
+            "rules_version": eligibility.VERSION,
+            "ledger": obj.ledger.select_related("recorded_by").order_by("-observed_at", "-id")[:50],
+            "messages_sent": obj.messages.select_related("campaign").order_by("-id")[:20],
+        }
+
+    def do(self, act: str, obj: Any, request: HttpRequest, details: dict[str, Any]) -> Any:
+        if act == "erase":
+            return forgetting.erase(obj, at=timezone.now(), by=user_of(request))
+        given = {name: value for name, value in details.items() if value}
+        return intake.change(
+            obj,
+            intake.Details(**given),
+            by=user_of(request),
+            at=timezone.now(),
+            source=Source.PERSON,
+        )
+
+
+class ImportForm(forms.ModelForm[RecipientImport]):
+    upload = forms.FileField(
+        label=gettext_lazy("File"),
+        help_text=gettext_lazy(
+            "CSV or XLSX. Row 1 names the columns; “phone” or “line_user_id” is needed."
+        ),
+    )
+
+    class Meta:
+        model = RecipientImport
+        fields = ("account", "upload", "as_of", "source_text", "is_dry_run")
+        labels: ClassVar[dict[str, Any]] = {
+            "as_of": gettext_lazy("The file speaks of"),
+            "source_text": gettext_lazy("Where it comes from"),
+            "is_dry_run": gettext_lazy("Only count; change nothing"),
+        }
+
+
+@admin.register(RecipientImport)
+class ImportDesk(Desk):
+    view_permission = "recipients.view_recipientimport"
+    form = ImportForm
+    list_display = ("file_name", "account", "state", "rows", "created", "updated", "unchanged",
+                    "refused", "created_at")  # fmt: skip
+    list_filter = ("state", "account")
+    ordering = ("-id",)
+    list_select_related = ("account",)
+    change_form_outer_before_template = "console/import.html"
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return bool(request.user.has_perm(imports.IMPORT))
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return super().get_queryset(request).defer("file")
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Sequence[str]:
+        if obj is None:
+            return ("account", "upload", "as_of", "source_text", "is_dry_run")
+        return (
+            "account", "file_name", "file_sha256", "encoding", "as_of", "source_text",
+            "is_dry_run", "started_by", "created_at", "finished_at",
+        )  # fmt: skip
+
+    def get_form(self, request: HttpRequest, obj: Any = None, **kw: Any) -> Any:
+        form = super().get_form(request, obj, **kw)
+        if "account" in form.base_fields:
+            form.base_fields["account"].queryset = access.accounts_of(request.user)
+        return form
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        values = form.cleaned_data
+        with transaction.atomic():
+            job = imports.receive(
+                values["account"],
+                name=values["upload"].name,
+                content=values["upload"].read(),
+                at=timezone.now(),
+                by=user_of(request),
+                as_of=values["as_of"],
+                source_text=values["source_text"],
+                is_dry_run=values["is_dry_run"],
+            )
+            lanes.wake_import(job.pk)
+        obj.pk = job.pk
+
+    def response_add(
+        self, request: HttpRequest, obj: Any, post_url_continue: str | None = None
+    ) -> HttpResponse:
+        return super().response_add(request, obj, self.page_url(obj))  # type: ignore[no-any-return]
+
+    def panel(self, obj: Any, request: HttpRequest) -> dict[str, Any]:
+        return {
+            "refusals": obj.refusals.order_by("row")[:500],
+            "is_live": obj.state in ("queued", "running"),
+        }
+
+
+class SuppressionForm(forms.ModelForm[Suppression]):
+    phone = forms.CharField(label=gettext_lazy("Phone"), max_length=40)
+
+    class Meta:
+        model = Suppression
+        fields = ("account", "phone", "reason", "until")
+
+    def _post_clean(self) -> None:
+        """Leave the row alone: `suppression.add` reads the number and writes."""
+
+
+@admin.register(Suppression)
+class SuppressionDesk(Desk):
+    view_permission = "recipients.view_suppression"
+    form = SuppressionForm
+    list_display = ("masked_phone", "account", "reason", "until", "created_at", "lifted_at")
+    list_filter = ("account",)
+    ordering = ("-id",)
+    readonly_fields = ("masked_phone",)
+    change_form_outer_before_template = "console/buttons.html"
+    act_labels: ClassVar[dict[str, Any]] = {"lift": gettext_lazy("Lift the suppression")}
+    act_forms: ClassVar[dict[str, type[ActForm]]] = {"lift": ActForm}
+
+    @admin.display(description=gettext_lazy("Phone"))
+    def masked_phone(self, row: Suppression) -> str:
+        return phones.mask(row.phone)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return bool(request.user.has_perm(suppression.SUPPRESS))
+
+    def get_fields(self, request: HttpRequest, obj: Model | None = None) -> Sequence[str]:
+        first = "phone" if obj is None else "masked_phone"
+        rest = () if obj is None else ("created_by", "created_at", "lifted_at")
+        return ("account", first, "reason", "until", *rest)
+
+    def get_form(self, request: HttpRequest, obj: Any = None, **kw: Any) -> Any:
+        form = super().get_form(request, obj, **kw)
+        if "account" in form.base_fields:
+            form.base_fields["account"].queryset = access.accounts_of(request.user)
+        return form
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        values = form.cleaned_data
+        made = suppression.add(
+            values.pop("account"), by=user_of(request), at=timezone.now(), **values
+        )
+        obj.pk, obj.phone = made.pk, made.phone
+
+    def available_acts(self, obj: Any, user: User) -> Sequence[str]:
+        may = access.may(user, suppression.SUPPRESS, obj.account_id)
+        return ["lift"] if may and obj.lifted_at is None else []
+
+    def do(self, act: str, obj: Any, request: HttpRequest, details: dict[str, Any]) -> Any:
+        suppression.lift(obj, by=user_of(request), at=timezone.now())
