@@ -28,7 +28,7 @@ _INVISIBLE = "\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164
 _INVISIBLE_MARKS = re.compile("[\ufe00-\ufe0f]")  # variation selectors
 _SCIENTIFIC = re.compile(r"\d\s*[eE]\s*[+-]?\s*\d|\d\s*[x×*]\s*10\s*\^?\s*[+-]?\d", re.IGNORECASE)
 # "812345678.0", as programs write a column of numbers: its last zero is no digit of the phone.
-_DECIMAL = re.compile(r"\s*\+?\d{5,}[.,]0{1,2}\s*")
+_DECIMAL = re.compile(r"\s*(\+?\d{5,})[.,]0{1,2}\s*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +49,13 @@ def read(text: str, *, country: str) -> Phone:
     country (ISO region, "TH"). Raises UnreadablePhone.
     """
     number = _clean(text)
+    if (whole := _DECIMAL.fullmatch(text)) and _is_readable(whole[1], country):
+        raise UnreadablePhone(
+            _(
+                "this number ends in a decimal fraction; format the column as text and enter it"
+                " again"
+            )
+        )
     code, mobile = _mobiles(country)
     if mobile is not None:
         national = _national_mobile(number, code)
@@ -83,23 +90,26 @@ def mask(e164: str | None) -> str:
     """Return a number as pages and errors show it: `+66 ** *** *125`; empty for None."""
     if not e164:
         return ""
-    for length in (1, 2, 3):  # no country code begins with another one
-        if e164[1 : 1 + length].isdigit() and (
-            int(e164[1 : 1 + length]) in phonenumbers.COUNTRY_CODE_TO_REGION_CODE
-        ):
-            return f"+{e164[1 : 1 + length]} ** *** *{e164[-3:]}"
+    for end in (2, 3, 4):  # no country code begins with another one
+        code = e164[1:end]
+        known = phonenumbers.COUNTRY_CODE_TO_REGION_CODE
+        if e164[0] == "+" and code.isdecimal() and int(code) in known:
+            return f"+{code} ** *** *{e164[-3:]}"
     return "** *** ***"
+
+
+def _is_readable(text: str, country: str) -> bool:
+    try:
+        read(text, country=country)
+    except UnreadablePhone:
+        return False
+    return True
 
 
 def _clean(text: str) -> str:
     """Return digits, after a plus if there is one. Raises UnreadablePhone."""
-    is_decimal = "." in text or "," in text
     number = text.translate(_IGNORED_ASCII) if text.isascii() else _reduced(text)
     digits = number.removeprefix("+")
-    if is_decimal and _DECIMAL.fullmatch(text):
-        raise UnreadablePhone(
-            _("this number ends in a decimal fraction; format the column as text")
-        )
     if not digits:
         raise UnreadablePhone(_("there is no phone number here; enter one or empty the cell"))
     if not (digits.isascii() and digits.isdigit()):
@@ -117,7 +127,7 @@ def _complaint(text: str, digits: str) -> str:
             "a spreadsheet has turned this number into scientific notation; format the column as"
             " text and enter the number again"
         )
-    if "+" in digits:
+    if set(digits) <= set("+0123456789"):
         return _("a phone number has at most one plus, in front; take the others out")
     return _("a phone number has no letters or signs; leave only its digits")
 

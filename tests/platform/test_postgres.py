@@ -15,11 +15,9 @@ from typing import Any
 
 import psycopg
 import pytest
-from django.db import connection
 
 from lineportal import postgres, postgres_place
 from lineportal.embedded_backend import creation
-from lineportal.embedded_backend.base import DatabaseWrapper
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -226,51 +224,55 @@ def test_the_command_says_what_it_did(folder: Path) -> None:
     assert [one.returncode for one in said] == [1, 0, 0, 0, 0]
 
 
-@pytest.fixture
-def wrapper(folder: Path, django_db_blocker: Any) -> Iterator[DatabaseWrapper]:
-    """Django's connection to an embedded server of its own that does not run yet."""
-    settings = {
-        **connection.settings_dict,
-        "EMBEDDED_FOLDER": str(folder),
-        "NAME": "postgres",
-        "HOST": "",
-        "OPTIONS": {},
-    }
-    wrapper = DatabaseWrapper(settings, alias="embedded")
-    with django_db_blocker.unblock():
-        yield wrapper
-        wrapper.close()
+THROUGH_DJANGO = """
+import django
+from pathlib import Path
+django.setup()
+from django.conf import settings
+from django.db import connection
+from procrastinate.contrib.django.utils import connector_params
+from lineportal import postgres
 
+folder = Path(settings.DATABASES["default"]["EMBEDDED_FOLDER"])
 
-def test_django_starts_the_server_only_when_it_connects(
-    folder: Path, wrapper: DatabaseWrapper
-) -> None:
-    assert not folder.exists()
-
-    with wrapper.cursor() as cursor:
+def user():
+    with connection.cursor() as cursor:
         cursor.execute("SELECT current_user")
-        assert cursor.fetchone() == ("lineportal",)
+        return cursor.fetchone()[0]
+
+before = folder.exists()
+first = user()
+connection.close()
+postgres.stop(folder)
+print(before, first, user(), connector_params()["host"] == postgres.start(folder).host)
+"""
 
 
-def test_django_starts_a_stopped_server_again(folder: Path, wrapper: DatabaseWrapper) -> None:
-    with wrapper.cursor() as cursor:
-        cursor.execute("SELECT 1")
-    wrapper.close()
-    postgres.stop(folder)
+def test_django_starts_it_when_it_connects_and_again_after_a_stop(folder: Path) -> None:
+    said = subprocess.run(
+        [sys.executable, "-c", THROUGH_DJANGO],
+        cwd=ROOT,
+        env={
+            "PATH": "/usr/bin:/bin",
+            "DJANGO_SETTINGS_MODULE": "lineportal.settings",
+            "LINEPORTAL_DATA": str(folder.parent),
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
-    with wrapper.cursor() as cursor:
-        cursor.execute("SELECT 2")
-        assert cursor.fetchone() == (2,)
+    assert said.stdout == "False lineportal lineportal True\n", said.stderr
 
 
-def test_only_databases_of_dead_test_runs_are_dropped(wrapper: DatabaseWrapper) -> None:
+def test_only_databases_of_dead_test_runs_are_dropped(folder: Path) -> None:
     dead = subprocess.Popen([sys.executable, "-c", ""])
     dead.wait()
     mine, gone = f"test_lineportal_{os.getpid()}", f"test_lineportal_{dead.pid}_gw0"
     other = "test_lineportal_x"
-    with wrapper.cursor() as cursor:
+    with closing(connect(postgres.start(folder))) as link, link.cursor() as cursor:
         for name in (mine, gone, other):
-            cursor.execute(f"CREATE DATABASE {name}")
+            cursor.execute(f"CREATE DATABASE {name}".encode())
 
         creation.drop_abandoned(cursor)
 
