@@ -227,10 +227,8 @@ def main(arguments: list[str] | None = None) -> int:
         if options.action == "start":
             was = is_running(folder)
             where = start(folder)
-            print(
-                f"PostgreSQL {'was running' if was else 'started'}: psql -h {where.host}"
-                f" -U {where.user} {where.name}"
-            )
+            shell = f"psql -h {shlex.quote(where.host)} -U {where.user} {where.name}"
+            print(f"PostgreSQL {'was running' if was else 'started'}: {shell}")
         elif options.action == "stop":
             print("PostgreSQL stopped." if stop(folder) else "PostgreSQL was not running.")
         elif is_running(folder):

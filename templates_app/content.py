@@ -45,7 +45,7 @@ class InvalidContent(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One text of a template that has a limit: where it is, its wording, and UTF-16 units allowed."""
+    """One text of a template that has a limit, in UTF-16 units."""
 
     place: str
     text: str

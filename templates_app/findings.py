@@ -69,7 +69,7 @@ LON_RULES = (
 
 
 def find(content: Mapping[str, Any], *, service: str) -> list[dict[str, str]]:
-    """Return the findings as `{code, severity, sentence, source, place}`, none for valid silence."""
+    """Return the findings, each as `{code, severity, sentence, source, place}`."""
     if service != "lon":
         return []
     return [

@@ -190,9 +190,7 @@ def approve(
             if contents.kind(template.content, service=template.service) != "catalogue":
                 raise MissingDecision(
                     "line_reference",
-                    _(
-                        "Give the reference of LINE's own decision: LINE approves every notification."
-                    ),
+                    _("Give the reference of LINE's own decision; every notification needs one."),
                 )
             line_reference = f"LINE key catalogue: {template.content['template_key']}"
         line_decided_on = line_decided_on or today

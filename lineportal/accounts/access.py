@@ -24,7 +24,7 @@ def limited(
     account: str = "account",
 ) -> QuerySet[Row]:
     """Return the rows whose account the user may touch; `account` is the path to the account."""
-    scope = AccountScope.objects.filter(user_id=user.pk).first()
+    scope = _scope(user)
     if scope is None:
         return rows
     return rows.filter(**{f"{account}__in": scope.accounts.values("pk")})
@@ -32,12 +32,17 @@ def limited(
 
 def accounts_of(user: AbstractBaseUser | AnonymousUser) -> QuerySet[OfficialAccount]:
     """Return the Official Accounts that the user may touch."""
-    scope = AccountScope.objects.filter(user_id=user.pk).first()
+    scope = _scope(user)
     return OfficialAccount.objects.all() if scope is None else scope.accounts.all()
 
 
+def is_limited(user: AbstractBaseUser | AnonymousUser) -> bool:
+    """Return whether the user may touch listed accounts only."""
+    return _scope(user) is not None
+
+
 def may(user: Any, permission: str, account: OfficialAccount | int | None = None) -> bool:
-    """Return whether the user has the permission ("app.codename"), on the account if one is given."""
+    """Return whether the user has the permission ("app.codename"), on the account where given."""
     if not user.has_perm(permission):
         return False
     if account is None:
@@ -53,3 +58,9 @@ def require(user: User, permission: str, account: OfficialAccount | int | None =
             _("You may not do this: it needs the permission “%(permission)s” on this account.")
             % {"permission": permission}
         )
+
+
+def _scope(user: AbstractBaseUser | AnonymousUser) -> AccountScope | None:
+    if user.pk is None:
+        return None
+    return AccountScope.objects.filter(user_id=user.pk).first()

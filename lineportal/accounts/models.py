@@ -107,7 +107,7 @@ class Road(models.Model):
                 func="""
                     IF (NEW.account_id, NEW.service, NEW.provider, NEW.sender)
                        IS DISTINCT FROM (OLD.account_id, OLD.service, OLD.provider, OLD.sender) THEN
-                        RAISE EXCEPTION 'lineportal: channel, sender and provider are fixed once used';
+                        RAISE EXCEPTION 'lineportal: a used road keeps its channel and provider';
                     END IF;
                     RETURN NEW;
                 """,

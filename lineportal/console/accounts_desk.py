@@ -129,7 +129,7 @@ class AuditDesk(Desk):
     def get_queryset(self, request: HttpRequest) -> QuerySet[AuditEntry]:
         """A user with a list of accounts sees the entries of those accounts only."""
         rows = AuditEntry.objects.all()
-        if AccountScope.objects.filter(user_id=request.user.pk).exists():
+        if access.is_limited(request.user):
             rows = rows.filter(account_id__in=access.accounts_of(request.user).values("pk"))
         return rows
 

@@ -233,7 +233,7 @@ def withdraw(template: MessageTemplate, *, at: datetime) -> int:
 
 
 def finish_done(*, at: datetime) -> int:
-    """Mark running campaigns finished when nothing of them is queued or sending; return how many."""
+    """Finish running campaigns of which nothing is queued or sending; return how many."""
     done = 0
     for campaign in Campaign.objects.filter(state=Campaign.State.RUNNING):
         if campaign.messages.filter(status__in=UNFINISHED).exists():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from lineportal.sending.models import Campaign
 from recipients import phones
@@ -29,10 +29,11 @@ class _Echo:
 
 def write(campaign: Campaign, out: _Text) -> int:
     """Write the report to a text file; return the number of messages. Phones are masked."""
-    n = -1
-    for n, line in enumerate(lines(campaign)):
+    written = 0
+    for line in lines(campaign):
         out.write(line)
-    return n
+        written += 1
+    return written - 1  # the header is no message
 
 
 def lines(campaign: Campaign) -> Iterator[str]:
@@ -59,10 +60,11 @@ def lines(campaign: Campaign) -> Iterator[str]:
         )  # fmt: skip
 
 
-def _safe(text: str) -> str:
+def _safe(text: Any) -> str:
     """Return text that no spreadsheet takes for a formula."""
+    text = str(text)
     return f"'{text}" if text.startswith(_FORMULA) else text
 
 
-def _iso(moment: datetime | None) -> str:
-    return moment.isoformat() if moment else ""
+def _iso(moment: Any) -> str:
+    return moment.isoformat() if isinstance(moment, datetime) else ""

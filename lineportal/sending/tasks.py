@@ -25,7 +25,7 @@ from lineportal.sending import (
     reports,
     worker,
 )
-from lineportal.sending.models import Campaign, Message
+from lineportal.sending.models import Campaign, Message, WebhookDelivery
 from lineportal.sending.statuses import Status
 from recipients import imports
 from recipients.models import RecipientImport
@@ -76,7 +76,7 @@ async def read_inbox() -> None:
     await in_database(lambda: inbox.read(at=clock.now()))
 
 
-@app.task(name=lanes.RUN_IMPORT)
+@app.task(name=lanes.RUN_IMPORT, retry=3)
 async def run_import(import_id: int) -> None:
     """Import a received file of recipients."""
     job = await in_database(functools.partial(RecipientImport.objects.get, pk=import_id))
@@ -135,5 +135,5 @@ def _keep_house() -> None:
     )
     for message in left_behind.select_related("template").distinct("template_id"):
         campaigns.withdraw(message.template, at=at)
-    if inbox.WebhookDelivery.objects.filter(read_at__isnull=True).exists():
+    if WebhookDelivery.objects.filter(read_at__isnull=True).exists():
         lanes.wake_inbox()

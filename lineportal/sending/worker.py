@@ -53,7 +53,7 @@ class InDatabase(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """An approved template as the worker needs it; `is_intact` False: it is not what was approved."""
+    """A template as the worker needs it; `is_intact` False: it is not what was approved."""
 
     bubble: Any
     unit: str

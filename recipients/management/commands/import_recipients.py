@@ -53,9 +53,9 @@ class Command(BaseCommand):
                 bar.total = bar.n
         if job.state == RecipientImport.State.FAILED:
             raise CommandError(f"Nothing was imported. {job.problem}")
-        for refusal in job.refusals.order_by("row"):
-            column = f", column {refusal.column}" if refusal.column else ""
-            self.stdout.write(f"row {refusal.row}{column}: {refusal.reason}")
+        for row in job.refusals.order_by("row"):
+            column = f", column {row.column}" if row.column else ""
+            self.stdout.write(f"row {row.row}{column}: {row.reason}")
         self.stdout.write(
             f"{'Dry run, nothing changed: ' if dry_run else ''}{job.rows} rows: {job.created}"
             f" created, {job.updated} updated, {job.unchanged} unchanged, {job.refused} refused."

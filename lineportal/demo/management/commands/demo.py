@@ -15,7 +15,7 @@ from django.db import connection
 from django.utils import timezone
 
 from lineportal import postgres
-from lineportal.accounts import keys
+from lineportal.accounts import credentials, keys
 from lineportal.accounts.models import AccountScope, OfficialAccount
 from lineportal.demo import people, servers, story
 from lineportal.sending import exports, routing
@@ -33,7 +33,7 @@ class Command(BaseCommand):
     def handle(self, **options: Any) -> None:
         if not settings.DEBUG:
             raise CommandError(
-                "The demo makes people with printed passwords; it runs with LINEPORTAL_DEBUG=1 only."
+                "The demo makes users with printed passwords, so it needs LINEPORTAL_DEBUG=1."
             )
         signal.signal(signal.SIGTERM, _interrupt)
         self._say("1. Database")
@@ -161,7 +161,7 @@ def _account(slug: str, simulator: str) -> OfficialAccount:
 
 
 def _secret(account: OfficialAccount) -> str:
-    return routing.credentials.of(account.roads.all()[0])["channel_secret"]
+    return credentials.of(account.roads.all()[0])["channel_secret"]
 
 
 def _name(role: str, number: int) -> str:

@@ -28,7 +28,7 @@ class Command(BaseCommand):
             action="extend",
             default=[],
             metavar="NAME=VALUE",
-            help="NAME=@FILE reads the value from a file, which keeps it out of the shell's history",
+            help="NAME=@FILE reads the value from a file, away from the shell's history",
         )
 
     def handle(self, *, slug: str, credential: list[str], **options: Any) -> str:

@@ -5,6 +5,7 @@ from typing import Any
 import uvloop
 from django.core.management.base import BaseCommand, CommandParser
 from procrastinate.contrib.django import app
+from procrastinate.contrib.django.django_connector import DjangoConnector
 
 from lineportal.sending import tasks
 
@@ -24,6 +25,8 @@ class Command(BaseCommand):
 
 
 async def _work(concurrency: int) -> None:
+    if not isinstance(app.connector, DjangoConnector):
+        raise TypeError("Procrastinate's Django app must use its Django connector.")
     worker_app = app.with_connector(app.connector.get_worker_connector())
     try:
         async with worker_app.open_async():
