@@ -147,4 +147,3 @@ def database_url(name: str) -> dict[str, Any] | None:
 
 
 # settings.py's earlier name for it.
-database = database_url

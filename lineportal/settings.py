@@ -19,14 +19,14 @@ django_stubs_ext.monkeypatch()
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
-_given_database = env.database("DATABASE_URL")
+_given_database = env.database_url("DATABASE_URL")
 DEBUG = env.flag("LINEPORTAL_DEBUG", default=_given_database is None)
 
 # --- secrets
 
 _DEVELOPMENT_KEY = "development-only-never-in-production"
-SECRET_KEY = env.text("LINEPORTAL_SECRET_KEY", _DEVELOPMENT_KEY if DEBUG else "")
-FIELD_KEYS = env.words("LINEPORTAL_FIELD_KEYS")
+SECRET_KEY = env.secret("LINEPORTAL_SECRET_KEY", _DEVELOPMENT_KEY if DEBUG else "")
+FIELD_KEYS = env.keys("LINEPORTAL_FIELD_KEYS")
 if not SECRET_KEY:
     raise env.WrongSetting(
         "LINEPORTAL_SECRET_KEY must be set to a long random text when debugging is off."
@@ -39,30 +39,20 @@ if not FIELD_KEYS:
             ' print(Fernet.generate_key().decode())"'
         )
     FIELD_KEYS = [base64.urlsafe_b64encode(hashlib.sha256(SECRET_KEY.encode()).digest()).decode()]
-for _key in FIELD_KEYS:
-    try:
-        _is_key = len(base64.urlsafe_b64decode(_key)) == 32
-    except ValueError:
-        _is_key = False
-    if not _is_key:
-        raise env.WrongSetting(
-            "LINEPORTAL_FIELD_KEYS must be Fernet keys (32 bytes in URL-safe base64), newest"
-            " first, separated by commas."
-        )
 
 # --- where we are
 
 PUBLIC_URL = env.text("LINEPORTAL_PUBLIC_URL", "http://127.0.0.1:8000").rstrip("/")
 if urlsplit(PUBLIC_URL).scheme not in ("http", "https"):
     raise env.WrongSetting("LINEPORTAL_PUBLIC_URL must begin with https:// (or http://).")
-ALLOWED_HOSTS = env.words("LINEPORTAL_ALLOWED_HOSTS") or [
+ALLOWED_HOSTS = env.hosts("LINEPORTAL_ALLOWED_HOSTS") or [
     "127.0.0.1",
     "localhost",
     "[::1]",
 ]
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
 # Hosts beside the providers' own that a road may name.
-API_HOSTS = env.words("LINEPORTAL_API_HOSTS") or (
+API_HOSTS = env.hosts("LINEPORTAL_API_HOSTS") or (
     ["127.0.0.1", "localhost", "::1"] if DEBUG else []
 )
 

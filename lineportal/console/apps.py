@@ -3,6 +3,7 @@ from django.contrib.admin.apps import AdminConfig
 from django.db.models.signals import post_migrate
 from django.utils.translation import gettext_lazy as _
 
+from lineportal import checks  # noqa: F401 - registers them
 from lineportal.accounts import roles
 
 

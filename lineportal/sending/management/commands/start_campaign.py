@@ -115,11 +115,13 @@ class Command(BaseCommand):
 
 
 def shell_user() -> User:
-    """Return the user that stands for whoever may run commands on this machine."""
-    user, _ = User.objects.get_or_create(
-        username=SHELL_USER,
-        defaults={"is_superuser": True, "is_active": False, "password": "!"},
+    """Return the user that stands for whoever may run commands here; nobody can log in as it."""
+    user, is_new = User.objects.get_or_create(
+        username=SHELL_USER, defaults={"is_superuser": True, "is_staff": False}
     )
+    if is_new:
+        user.set_unusable_password()
+        user.save(update_fields=["password"])
     return user
 
 
