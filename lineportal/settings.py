@@ -173,7 +173,8 @@ USE_TZ = True
 
 STATIC_URL = "static/"
 STATIC_ROOT = Path(env.text("LINEPORTAL_DATA") or BASE_DIR / ".lineportal") / "static"
-WHITENOISE_USE_FINDERS = DEBUG
+# Served from where the packages keep them, so that nobody has to collect them first.
+WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = DEBUG
 
 # --- API
