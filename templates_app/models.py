@@ -8,7 +8,7 @@ Only `workflow.py` moves a template; the triggers in `guards.py` keep raw SQL to
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
@@ -143,6 +143,11 @@ class MessageTemplate(models.Model):
 
     def __str__(self) -> str:
         return f"{self.key} v{self.version}"
+
+    def refresh_from_db(self, *args: Any, **kw: Any) -> None:
+        """Read the row again; the protected field accepts a value only where it has none."""
+        self.__dict__.pop("state", None)
+        super().refresh_from_db(*args, **kw)
 
     # The machine itself. Call `workflow`, which checks permission, saves and records.
 

@@ -5,8 +5,8 @@ import os
 # With DATABASE_URL set, the real settings would ask for production keys.
 os.environ.setdefault("LINEPORTAL_DEBUG", "1")
 
-from lineportal.settings import *  # noqa: E402, F403
-from lineportal.settings import DATABASES  # noqa: E402
+from lineportal.settings import *  # noqa: F403
+from lineportal.settings import DATABASES
 
 # Django's test runner empties tables by TRUNCATE, which our triggers refuse everywhere else.
 _options = DATABASES["default"]["OPTIONS"]

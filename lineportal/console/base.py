@@ -156,7 +156,7 @@ class Desk(ModelAdmin):  # type: ignore[misc]
         if obj is None or act not in self.act_labels or not self.has_view_permission(request, obj):
             raise Http404
         form_class = self.act_forms.get(act, ActForm)
-        form = form_class(request.POST or None)
+        form = form_class(request.POST if request.method == "POST" else None)
         if request.method == "POST" and form.is_valid():
             try:
                 shown = self.do(act, obj, request, form.cleaned_data)
