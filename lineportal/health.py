@@ -23,7 +23,7 @@ def alive(request: HttpRequest) -> HttpResponse:
 
 
 def ready(request: HttpRequest) -> HttpResponse:
-    """Answer 200 when database, migrations and a live worker are there; else 503 and what is not."""
+    """Answer 200 when database, migrations and a live worker are there, else 503."""
     try:
         connection.ensure_connection()
         executor = MigrationExecutor(connection)

@@ -21,7 +21,8 @@ from unfold.admin import ModelAdmin
 
 from lineportal.accounts import access
 from lineportal.accounts.models import OfficialAccount
-from lineportal.sending import campaigns, messages as sending_messages, routing
+from lineportal.sending import campaigns, routing
+from lineportal.sending import messages as sending_messages
 from recipients import intake
 from templates_app import content, workflow
 

@@ -94,6 +94,7 @@ class CampaignDesk(Desk):
     search_fields = ("name",)
     ordering = ("-id",)
     list_select_related = ("account", "template")
+    readonly_fields = ("to_whom",)
     change_form_outer_before_template = "console/campaign.html"
     act_labels: ClassVar[dict[str, Any]] = {
         "start": gettext_lazy("Send"),
@@ -113,6 +114,17 @@ class CampaignDesk(Desk):
         state = Campaign.State(campaign.state)
         look = _STATE_LOOK.get(state, "")
         return format_html('<span class="lp-badge {}">{}</span>', look, state.label)
+
+    @admin.display(description=gettext_lazy("Audience"))
+    def to_whom(self, campaign: Campaign) -> str:
+        if "rows" in campaign.audience:
+            return _("The %(n)s rows of a file") % {"n": localize(campaign.audience["rows"])}
+        if not campaign.audience:
+            return _("Everyone of the account; the rules exclude whom LINE would not serve")
+        return "; ".join(
+            f"{name.replace('_', ' ')}: {', '.join(map(str, value))}"
+            for name, value in campaign.audience.items()
+        )
 
     @admin.display(description=gettext_lazy("Delivered"))
     def delivered(self, campaign: Campaign) -> str:
@@ -136,7 +148,7 @@ class CampaignDesk(Desk):
                 "account", "template", "name", "consent", "friend_status", "file", "item_column",
                 "scheduled_at", "not_after",
             )  # fmt: skip
-        return ("account", "template", "name", "audience", "scheduled_at", "not_after")
+        return ("account", "template", "name", "to_whom", "scheduled_at", "not_after")
 
     def get_form(self, request: HttpRequest, obj: Any = None, **kw: Any) -> Any:
         form = super().get_form(request, obj, **kw)

@@ -135,6 +135,11 @@ class TemplateDesk(Desk):
         look = BADGES.get(State(template.state), "")
         return format_html('<span class="lp-badge {}">{}</span>', look, label)
 
+    @admin.display(description=gettext_lazy("Content"))
+    def written(self, template: MessageTemplate) -> str:
+        text = json.dumps(template.content, indent=2, ensure_ascii=False)
+        return format_html('<pre class="lp-json">{}</pre>', text)
+
     def has_add_permission(self, request: HttpRequest) -> bool:
         return bool(request.user.has_perm(workflow.ADD))
 
@@ -144,10 +149,14 @@ class TemplateDesk(Desk):
         return "edit" in workflow.available_acts(obj, user_of(request))
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Sequence[str]:
-        return ("account", "key", "service") if obj else ()
+        fixed = ("account", "key", "service", "approved_by", "approved_at")
+        return (*fixed, "line_reference", "line_decided_on", "written") if obj else ()
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Sequence[str]:
-        fields = ["account", "key", "service", "language", "purpose", "category", "content"]
+        content = (
+            "content" if obj is None or self.has_change_permission(request, obj) else "written"
+        )
+        fields = ["account", "key", "service", "language", "purpose", "category", content]
         if obj and obj.state == State.APPROVED:
             fields += ["line_reference", "line_decided_on", "approved_by", "approved_at"]
         return fields
