@@ -8,6 +8,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
 from rest_framework import mixins, serializers, status, viewsets
 from rest_framework.decorators import action
@@ -21,6 +22,7 @@ from lineportal.api.fields import TemplateName, account_named, template_named, u
 from lineportal.api.messages import MessageOut
 from lineportal.sending import audience, campaigns, reports, rows
 from lineportal.sending.models import Campaign
+from recipients.intake import Invalid
 
 
 class CampaignOut(serializers.ModelSerializer[Campaign]):
@@ -90,7 +92,7 @@ class Campaigns(
         account = account_named(values.pop("account"), user)
         chosen = values.pop("audience") or {}
         if not isinstance(chosen, dict):
-            raise rows.Invalid("audience", "Give the audience as a JSON object.")
+            raise Invalid("audience", _("Give the audience as a JSON object."))
         lines = rows.from_json(chosen["rows"], account=account) if "rows" in chosen else None
         with transaction.atomic():
             campaign = campaigns.create(
@@ -140,10 +142,10 @@ class Campaigns(
     @action(detail=True)
     def messages(self, request: Request, pk: str) -> Response:
         access.require(user_of(request), "sending.view_message")
-        found = self.get_object().messages.select_related("template")
+        found: Any = self.get_object().messages.select_related("template")
         if wanted := request.query_params.get("status"):
             found = found.filter(status=wanted)
-        page = self.paginate_queryset(found)
+        page: Any = self.paginate_queryset(found)
         return self.get_paginated_response(MessageOut(page, many=True).data)
 
     def _act(self, act: Callable[..., Campaign]) -> Response:

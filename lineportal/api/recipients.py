@@ -155,7 +155,7 @@ class Recipients(
 
 
 class ImportOut(serializers.ModelSerializer[RecipientImport]):
-    errors = serializers.SerializerMethodField()
+    errors = serializers.SerializerMethodField()  # type: ignore[assignment]  # the contract's name
 
     class Meta:
         model = RecipientImport
@@ -165,14 +165,15 @@ class ImportOut(serializers.ModelSerializer[RecipientImport]):
         )  # fmt: skip
 
     def get_errors(self, job: RecipientImport) -> list[dict[str, Any]]:
-        return list(job.refusals.order_by("row").values("row", "column", "reason"))
+        rows = job.refusals.order_by("row").values("row", "column", "reason")
+        return [dict(row) for row in rows]
 
 
 class ImportIn(serializers.Serializer[Any]):
     file = serializers.FileField(allow_empty_file=True)
     account = serializers.CharField()
     as_of = serializers.CharField(required=False, default="")
-    source = serializers.CharField(required=False, default="")
+    source = serializers.CharField(required=False, default="")  # type: ignore[assignment]
 
 
 class Imports(mixins.RetrieveModelMixin, viewsets.GenericViewSet[RecipientImport]):

@@ -154,7 +154,7 @@ class UserDesk(UserAdmin, ModelAdmin):  # type: ignore[misc, type-arg]
 
 
 @admin.register(Group)
-class GroupDesk(GroupAdmin, ModelAdmin):  # type: ignore[misc, type-arg]
+class GroupDesk(GroupAdmin, ModelAdmin):  # type: ignore[misc]
     pass
 
 

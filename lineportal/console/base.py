@@ -14,13 +14,13 @@ from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
 from unfold.admin import ModelAdmin
 
 from lineportal.accounts import access
-from lineportal.accounts.models import OfficialAccount
 from lineportal.sending import campaigns, routing
 from lineportal.sending import messages as sending_messages
 from recipients import intake
@@ -69,7 +69,7 @@ class Desk(ModelAdmin):  # type: ignore[misc]
     grave_act: ClassVar[frozenset[str]] = frozenset()
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        rows = super().get_queryset(request)
+        rows: QuerySet[Any] = super().get_queryset(request)
         if self.account_path:
             rows = access.limited(rows, request.user, account=self.account_path)
         return rows
@@ -137,7 +137,10 @@ class Desk(ModelAdmin):  # type: ignore[misc]
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
-        context = {"show_save_and_continue": False, "show_save_and_add_another": False}
+        context: dict[str, Any] = {
+            "show_save_and_continue": False,
+            "show_save_and_add_another": False,
+        }
         if object_id is not None and (obj := self.get_object(request, object_id)):
             context |= {"buttons": self.buttons(obj, request), **self.panel(obj, request)}
         try:
@@ -178,16 +181,9 @@ class Desk(ModelAdmin):  # type: ignore[misc]
         status = 409 if request.method == "POST" else 200
         return TemplateResponse(request, "console/act.html", context, status=status)
 
-    def _site(self, view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
-        wrapped: Callable[..., HttpResponse] = self.admin_site.admin_view(view)
+    def _site(self, view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
+        wrapped: Callable[..., HttpResponseBase] = self.admin_site.admin_view(view)
         return wrapped
-
-
-class AccountField(forms.ModelChoiceField):
-    """A choice among the accounts the user may touch; set `user` before use."""
-
-    def __init__(self, **kw: Any) -> None:
-        super().__init__(queryset=OfficialAccount.objects.all(), **kw)
 
 
 def user_of(request: HttpRequest) -> User:

@@ -24,6 +24,7 @@ from lineportal.sending import audience, campaigns, exports, messages, reports, 
 from lineportal.sending.models import Campaign, Message, WebhookEvent
 from lineportal.sending.statuses import MEANING, Status, Verdict
 from recipients import phones
+from recipients.intake import Invalid
 from recipients.models import Consent, FriendStatus
 from templates_app.models import MessageTemplate, State
 
@@ -80,7 +81,7 @@ class CampaignForm(forms.ModelForm[Campaign]):
                     account=account,
                     item_column=cleaned.get("item_column", ""),
                 )
-            except rows.Invalid as refusal:
+            except Invalid as refusal:
                 self.add_error("file", str(refusal))
         return cleaned
 

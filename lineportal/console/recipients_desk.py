@@ -29,7 +29,7 @@ from recipients.models import (
     Suppression,
 )
 
-_LOOK = {
+_LOOK: dict[str, str] = {
     Consent.AGREED: "lp-good",
     FriendStatus.FRIEND: "lp-good",
     Consent.REJECTED: "lp-act",

@@ -150,7 +150,7 @@ def test_a_draft_is_written_and_edited_by_the_form(world: dict[str, Any]) -> Non
 
 def test_a_campaign_with_a_file_is_made_and_sent_by_the_pages(world: dict[str, Any]) -> None:
     client, _user = login("sender")
-    file = io.BytesIO("phone,name,tracking_no,parcel_from\n081 312 3999,a,b,c\n".encode())
+    file = io.BytesIO(b"phone,name,tracking_no,parcel_from\n081 312 3999,a,b,c\n")
     file.name = "rows.csv"
     form = {
         "account": world["account"].pk,

@@ -22,7 +22,8 @@ class Command(BaseCommand):
         if campaign is None:
             raise CommandError(f"There is no campaign {campaign_id}.")
         if out is None:
-            exports.write(campaign, self.stdout._out)  # the wrapper adds line ends of its own
+            for line in exports.lines(campaign):
+                self.stdout.write(line, ending="")
             return None
         part = out.with_name(f"{out.name}.part")  # a stopped export leaves no half file
         try:
