@@ -71,8 +71,11 @@ def line(simulator: str) -> Line:
 @pytest.fixture(autouse=True)
 def _no_jobs_left(request: pytest.FixtureRequest) -> Iterator[None]:
     """Procrastinate's tables are not Django's to flush; empty them after transactional tests."""
+    is_transactional = bool({"transactional_db", "live_server"} & set(request.fixturenames))
+    if is_transactional:
+        request.getfixturevalue("transactional_db")  # so that ours ends before the database does
     yield
-    if "transactional_db" in request.fixturenames or "live_server" in request.fixturenames:
+    if is_transactional:
         with connection.cursor() as cursor:
             cursor.execute("TRUNCATE procrastinate_jobs, procrastinate_workers CASCADE")
 
