@@ -14,6 +14,8 @@ from typing import Any, TypeVar
 from django.db import close_old_connections, connections
 from procrastinate import JobContext
 from procrastinate.contrib.django import app
+from procrastinate.exceptions import ConnectorException
+from procrastinate.jobs import Status as JobStatus
 
 from lineportal.sending import (
     campaigns,
@@ -32,7 +34,8 @@ from recipients.models import RecipientImport
 from templates_app.models import State
 
 THREADS = 8  # of database work per worker process
-_STALLED_SECONDS = 40  # Procrastinate's own heartbeat is every 10 s
+HEARTBEAT_SECONDS = 3.0
+STALLED_SECONDS = 15.0  # without a heartbeat a worker counts as dead
 
 Result = TypeVar("Result")
 
@@ -97,18 +100,20 @@ async def keep_house(timestamp: int) -> None:
     await in_database(_keep_house)
 
 
-@app.periodic(cron="* * * * * */20")
-@app.task(
-    name="lineportal.retry_stalled",
-    queueing_lock="retry_stalled",
-    lock="retry_stalled",
-    pass_context=True,
-)
+@app.periodic(cron="* * * * * */10")
+@app.task(name="lineportal.retry_stalled", pass_context=True)
 async def retry_stalled(context: JobContext, timestamp: int) -> None:
-    """Put jobs of dead workers back; Procrastinate does not do this by itself."""
+    """Put jobs of dead workers back; Procrastinate does not do this by itself.
+
+    It has no lock of its own, which a dead worker could hold for ever.
+    """
     manager = context.app.job_manager
-    for job in await manager.get_stalled_jobs(seconds_since_heartbeat=_STALLED_SECONDS):
-        await manager.retry_job(job)
+    for job in await manager.get_stalled_jobs(seconds_since_heartbeat=STALLED_SECONDS):
+        try:
+            await manager.retry_job(job)
+        except ConnectorException:
+            # The same work waits in the queue already, behind this job's lock: drop this one.
+            await manager.finish_job(job, JobStatus.FAILED, delete_job=True)
 
 
 def _seed() -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
+import math
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -35,7 +36,7 @@ from templates_app.models import MessageTemplate
 
 log = logging.getLogger(__name__)
 
-CONNECTIONS = 64  # open at once per road and worker; also the size of a slice
+CONNECTIONS = 64  # open at once per road and worker; the largest slice
 CLAIM = 500  # messages
 TURN_SECONDS = 1.0  # a lane gives way after this, so that a pause bites and roads share workers
 RECORD_TRIES = 30  # one a second: longer than a restart of the database
@@ -128,13 +129,13 @@ async def _send_claim(work: RoadWork, claim: Claim, in_database: InDatabase) -> 
     # The lease counts from the claim; nothing is posted that it might not cover.
     lease_ends = ready_at + outbox.LEASE.total_seconds() - http.TOTAL_SECONDS
     first = ready_at + max(0.0, (claim.slots.begin_at - now).total_seconds())
-    for begin in range(0, len(claim.messages), CONNECTIONS):
+    # A tenth of a second's worth at a time, so that a slow road is not served in bursts.
+    size = max(1, min(CONNECTIONS, math.ceil(claim.slots.rate_per_second / 10)))
+    for begin in range(0, len(claim.messages), size):
         await asyncio.sleep(first + begin / claim.slots.rate_per_second - time.monotonic())
         if time.monotonic() > lease_ends:
             return
-        stop = await _send_slice(
-            work, claim, claim.messages[begin : begin + CONNECTIONS], in_database
-        )
+        stop = await _send_slice(work, claim, claim.messages[begin : begin + size], in_database)
         if stop:
             return
 

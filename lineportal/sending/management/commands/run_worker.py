@@ -35,6 +35,8 @@ async def _work(concurrency: int) -> None:
                 delete_jobs="always",
                 install_signal_handlers=True,
                 fetch_job_polling_interval=1.0,
+                update_heartbeat_interval=tasks.HEARTBEAT_SECONDS,
+                stalled_worker_timeout=tasks.STALLED_SECONDS,
             )
     finally:
         await tasks.close()
