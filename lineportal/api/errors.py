@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
+from django.db import DataError
 from django.http import Http404
 from django.utils.translation import gettext as _
 from rest_framework import exceptions
@@ -43,6 +44,9 @@ def answer(error: Exception, context: dict[str, Any]) -> Response | None:
         return _response(400, "invalid", str(error), {error.field: str(error)})
     if isinstance(error, intake.Invalid):
         return _response(400, "invalid", str(error), {error.field: str(error)})
+    if isinstance(error, DataError) or (isinstance(error, ValueError) and "NUL" in str(error)):
+        # A number too large for its column, or a character that PostgreSQL does not store.
+        return _response(400, "invalid", _("A value is too large, or cannot be stored; change it."))
     response = exception_handler(error, context)
     if response is not None:
         response.data = _rest_framework(error)
