@@ -191,6 +191,7 @@ REST_FRAMEWORK = {
     "UNAUTHENTICATED_USER": None,
     "PAGE_SIZE": 100,
 }
+API_REQUESTS_PER_MINUTE = 6_000  # of one key, in one web process; more answers 429
 SPECTACULAR_SETTINGS = {
     "TITLE": "lineportal",
     "DESCRIPTION": "Approved templates only, to eligible recipients only.",
@@ -200,6 +201,15 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_NAME_OVERRIDES": {
+        "SourceEnum": "recipients.models.Source",
+        "CampaignStateEnum": "lineportal.sending.models.Campaign.State",
+        "ImportStateEnum": "recipients.models.RecipientImport.State",
+    },
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "lineportal.api.schema.with_refusals",
+    ],
 }
 
 # --- work

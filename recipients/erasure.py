@@ -54,6 +54,15 @@ def is_erased(account: OfficialAccount, phone: str) -> bool:
     return ErasedPhone.objects.filter(account=account, digest=digest(phone)).exists()
 
 
+def forgotten(account: OfficialAccount, phone: str) -> Recipient | None:
+    """Return the emptied row of a number's owner who asked this account to forget them."""
+    erased = ErasedPhone.objects.filter(account=account, digest=digest(phone)).first()
+    if erased is None:
+        return None
+    # Both rows were written by one act with one time; nothing else may link them.
+    return Recipient.objects.filter(account=account, erased_at=erased.erased_at).first()
+
+
 def digest(phone: str) -> str:
     """Return the keyed digest of a number: a plain hash of so few numbers could be undone."""
     key = f"erased:{settings.SECRET_KEY}".encode()

@@ -81,9 +81,13 @@ def read_as_of(text: str, *, account: OfficialAccount) -> datetime:
     """
     zone = ZoneInfo(account.timezone)
     if len(text) == len("YYYY-MM-DD"):
-        return datetime.combine(date.fromisoformat(text), time.min, zone)
-    moment = datetime.fromisoformat(text)
-    return moment if moment.tzinfo else moment.replace(tzinfo=zone)
+        moment = datetime.combine(date.fromisoformat(text), time.min, zone)
+    else:
+        moment = datetime.fromisoformat(text)
+        moment = moment if moment.tzinfo else moment.replace(tzinfo=zone)
+    if not 1900 <= moment.year < 9999:
+        raise ValueError(text)  # the first and last years have no UTC
+    return moment
 
 
 def run(job: RecipientImport, *, at: datetime, progress: Progress | None = None) -> RecipientImport:

@@ -197,7 +197,13 @@ def _read_user_id(text: str) -> str:
 
 
 def _read_attributes(attributes: Mapping[str, Any]) -> dict[str, str]:
-    read = {str(name).strip(): str(value) for name, value in attributes.items() if value != ""}
+    if not all(isinstance(value, str | int | float | None) for value in attributes.values()):
+        raise Invalid("attributes", _("Give each attribute as a text or a number."))
+    read = {
+        name.strip(): str(value)
+        for name, value in attributes.items()
+        if name.strip() and value is not None and value != ""
+    }
     if len(read) > ATTRIBUTES_LIMIT or any(len(value) > TEXT_LIMIT for value in read.values()):
         raise Invalid(
             "attributes",

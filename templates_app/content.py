@@ -27,12 +27,21 @@ TITLE_LIMIT = 100
 TEXT_LIMIT = 5000  # a two-way text message
 LABEL_LIMIT = 40
 PARAGRAPH_LIMIT = 1000
+CATALOGUE_KEY_LIMIT = 100
+# Names under which a message object holds an address; values in them are percent-encoded.
+URL_FIELDS = frozenset({"uri", "url", "desktop", "previewUrl"})
+
+# What PostgreSQL or UTF-8 cannot hold: NUL, and halves of surrogate pairs.
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 _BUBBLE = {
     "title", "company", "icon", "greeting", "emphasis", "items", "explanation", "buttons",
     "alt_text",
 }  # fmt: skip
 _CATALOGUE = {"template_key", "emphasis", "items", "buttons"}
+_CATALOGUE_KEY = re.compile(rf"[A-Za-z0-9_.-]{{1,{CATALOGUE_KEY_LIMIT}}}")
+# LINE, "URI action": what a button may open.
+_FLEX_SCHEMES = {"https", "http", "line", "tel"}
 
 
 class InvalidContent(Exception):
@@ -78,6 +87,10 @@ def validate(content: Any, *, service: str) -> None:
     """Raise InvalidContent unless the content can be drawn as it stands."""
     if not isinstance(content, dict):
         raise InvalidContent({"content": _("Give the content as a JSON object.")})
+    if any(map(_UNSTORABLE.search, _texts(content, with_names=True))):
+        raise InvalidContent(
+            {"content": _("A text holds NUL or half of a character; take it out.")}
+        )
     problems: dict[str, str] = {}
     form = kind(content, service=service)
     {
@@ -122,6 +135,7 @@ def parts(content: Mapping[str, Any], *, service: str) -> list[Part]:
     for name, limit in (
         ("title", TITLE_LIMIT),
         ("company", LABEL_LIMIT),
+        ("icon", LABEL_LIMIT),
         ("greeting", PARAGRAPH_LIMIT),
         ("explanation", PARAGRAPH_LIMIT),
         ("alt_text", ALT_TEXT_LIMIT),
@@ -137,14 +151,24 @@ def _check_part(part: Part, problems: dict[str, str]) -> None:
         problems[part.place] = _(
             "This text has %(length)d characters; LINE allows %(limit)d. Shorten it."
         ) % {"length": utf16_units(fixed), "limit": part.limit}
-    if part.is_url:
-        parsed = urlsplit(PLACEHOLDER.sub("x", part.text))
-        host = part.text.split("://", 1)[-1].split("/", 1)[0].split("?", 1)[0]
-        if parsed.scheme != "https" or not parsed.hostname or PLACEHOLDER.search(host):
-            problems[part.place] = _(
-                "Give a whole address that begins with https:// and names its host without"
-                " placeholders."
-            )
+    if part.is_url and not _names_its_host(part.text, schemes={"https"}):
+        problems[part.place] = _(
+            "Give a whole address that begins with https:// and names its host without"
+            " placeholders."
+        )
+
+
+def _names_its_host(url: str, *, schemes: set[str]) -> bool:
+    """Return whether this is an address of these schemes that no value can lead elsewhere."""
+    marked = PLACEHOLDER.sub("{", url)  # a brace never stands in a host of its own right
+    try:
+        parsed = urlsplit(marked)
+        has_host = bool(parsed.hostname) and (parsed.port is None or parsed.port > 0)
+    except ValueError:  # brackets or a port that cannot be
+        return False
+    if any(character.isspace() for character in marked) or "{" in parsed.netloc:
+        return False
+    return parsed.scheme in schemes and (has_host or parsed.scheme == "tel")
 
 
 def _check_bubble(content: dict[str, Any], problems: dict[str, str]) -> None:
@@ -167,10 +191,15 @@ def _check_catalogue(content: dict[str, Any], problems: dict[str, str]) -> None:
     keys = [item["item_key"] for item in content.get("items") or []]
     if emphasis := content.get("emphasis"):
         keys.append(emphasis["item_key"])
+    button_keys = [button["button_key"] for button in content.get("buttons") or []]
+    if not all(map(_CATALOGUE_KEY.fullmatch, [content["template_key"], *keys, *button_keys])):
+        problems["template_key"] = _(
+            "Keys of LINE's catalogue have letters, digits and underscores only, such as"
+            " shipment_completed_ja."
+        )
     if len(keys) != len(set(keys)):
         problems["items"] = _("LINE allows each item key once, the emphasised one included.")
-    buttons = [button["button_key"] for button in content.get("buttons") or []]
-    if len(buttons) != len(set(buttons)):
+    if len(button_keys) != len(set(button_keys)):
         problems["buttons"] = _("LINE allows each button key once.")
 
 
@@ -185,6 +214,11 @@ def _check_flex(content: dict[str, Any], problems: dict[str, str]) -> None:
     flex = content.get("flex")
     if not isinstance(flex, dict) or flex.get("type") not in ("bubble", "carousel"):
         problems["flex"] = _("Give a Flex container: a JSON object of type bubble or carousel.")
+    elif not all(_names_its_host(url, schemes=_FLEX_SCHEMES) for url in _addresses(flex)):
+        problems["flex"] = _(
+            "Give whole addresses (https, http, line or tel) that name their host without"
+            " placeholders."
+        )
     if not _is_text(content.get("alt_text")):
         problems["alt_text"] = _("Write the text that is shown where Flex cannot be drawn.")
 
@@ -231,12 +265,25 @@ def _is_text(value: Any) -> bool:
     return isinstance(value, str) and bool(value.strip())
 
 
-def _texts(value: Any) -> Iterator[str]:
+def _texts(value: Any, *, with_names: bool = False) -> Iterator[str]:
     if isinstance(value, str):
         yield value
     elif isinstance(value, Mapping):
+        if with_names:
+            yield from value
         for inner in value.values():
-            yield from _texts(inner)
+            yield from _texts(inner, with_names=with_names)
     elif isinstance(value, list):
         for inner in value:
-            yield from _texts(inner)
+            yield from _texts(inner, with_names=with_names)
+
+
+def _addresses(node: Any) -> Iterator[str]:
+    if isinstance(node, Mapping):
+        for name, inner in node.items():
+            if name in URL_FIELDS and isinstance(inner, str):
+                yield inner
+            yield from _addresses(inner)
+    elif isinstance(node, list):
+        for inner in node:
+            yield from _addresses(inner)

@@ -65,6 +65,13 @@ TEMPLATE_TRIGGERS = [
                (OLD.approved_by_id, OLD.approved_at, OLD.line_reference, OLD.line_decided_on) THEN
                 RAISE EXCEPTION 'lineportal: a decision on file is never rewritten';
             END IF;
+            IF OLD.state = 'rejected'
+               AND (NEW.rejected_by_id, NEW.rejected_at, NEW.decided_by, NEW.reason, NEW.revoked_at)
+               IS DISTINCT FROM
+               (OLD.rejected_by_id, OLD.rejected_at, OLD.decided_by, OLD.reason, OLD.revoked_at)
+            THEN
+                RAISE EXCEPTION 'lineportal: a decision on file is never rewritten';
+            END IF;
             RETURN NEW;
         """,
     ),

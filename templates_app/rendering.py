@@ -17,12 +17,11 @@ from urllib.parse import quote
 from django.utils.translation import gettext as _
 
 from templates_app import content as contents
-from templates_app.content import PLACEHOLDER
+from templates_app.content import PLACEHOLDER, URL_FIELDS
 
 LINE_GREEN = "#06C755"
 LABEL_GREY = "#AAAAAA"
 FOOTER_GREY = "#EEEEEE"
-_URL_FIELDS = frozenset({"uri", "url"})
 
 
 class MissingValues(Exception):
@@ -91,7 +90,7 @@ def fill(drawing: Any, values: Mapping[str, str]) -> Any:
     In addresses a value is percent-encoded, so it cannot change where a button leads.
     """
     names = contents.placeholders(drawing)
-    if missing := [name for name in names if not str(values.get(name, "")).strip()]:
+    if missing := [name for name in names if not _is_given(values.get(name))]:
         raise MissingValues(missing)
     return _filled(drawing, values, is_url=False)
 
@@ -106,12 +105,16 @@ def fill_text(text: str, values: Mapping[str, str], *, is_url: bool) -> str:
     )
 
 
+def _is_given(value: Any) -> bool:
+    return value is not None and bool(str(value).strip())
+
+
 def _filled(node: Any, values: Mapping[str, str], *, is_url: bool) -> Any:
     if isinstance(node, str):
         return fill_text(node, values, is_url=is_url)
     if isinstance(node, Mapping):
         return {
-            key: _filled(inner, values, is_url=key in _URL_FIELDS) for key, inner in node.items()
+            key: _filled(inner, values, is_url=key in URL_FIELDS) for key, inner in node.items()
         }
     if isinstance(node, list):
         return [_filled(inner, values, is_url=is_url) for inner in node]

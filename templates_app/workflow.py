@@ -22,13 +22,7 @@ from lineportal.accounts.models import OfficialAccount, Service
 from lineportal.audit import chain
 from templates_app import content as contents
 from templates_app import rendering
-from templates_app.models import (
-    Category,
-    DecidedBy,
-    MessageTemplate,
-    State,
-    TemplateEvent,
-)
+from templates_app.models import Category, DecidedBy, MessageTemplate, State, TemplateEvent
 
 ADD = "templates_app.add_messagetemplate"
 CHANGE = "templates_app.change_messagetemplate"
@@ -37,11 +31,7 @@ REVIEW = "templates_app.review_messagetemplate"
 REVOKE = "templates_app.revoke_messagetemplate"
 
 EDITABLE = ("purpose", "category", "language", "content")
-_WROTE = (
-    TemplateEvent.Kind.CREATED,
-    TemplateEvent.Kind.EDITED,
-    TemplateEvent.Kind.SUBMITTED,
-)
+_WROTE = (TemplateEvent.Kind.CREATED, TemplateEvent.Kind.EDITED, TemplateEvent.Kind.SUBMITTED)
 
 
 class WrongState(Exception):
@@ -203,14 +193,7 @@ def approve(
         raise WrongState(_("The content is not what was submitted; it cannot be approved."))
     template.approved_by, template.approved_at = by, at
     template.line_reference, template.line_decided_on = line_reference, line_decided_on
-    _save(
-        template,
-        "approved_by",
-        "approved_at",
-        "line_reference",
-        "line_decided_on",
-        at=at,
-    )
+    _save(template, "approved_by", "approved_at", "line_reference", "line_decided_on", at=at)
     _note(template, TemplateEvent.Kind.APPROVED, by=by, at=at, note=note)
     return template
 
@@ -387,12 +370,7 @@ def _check_details(*, service: str, category: str, language: str, purpose: str) 
 
 
 def _note(
-    template: MessageTemplate,
-    kind: TemplateEvent.Kind,
-    *,
-    by: User,
-    at: datetime,
-    note: str = "",
+    template: MessageTemplate, kind: TemplateEvent.Kind, *, by: User, at: datetime, note: str = ""
 ) -> None:
     TemplateEvent.objects.create(
         template=template,

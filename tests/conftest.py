@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
 
@@ -104,7 +105,9 @@ def drain(transactional_db: None) -> Callable[[], None]:
             finally:
                 await roads.close()
 
-        asyncio.run(turns())
+        # A thread of its own: in browser tests this one runs Playwright's loop.
+        with ThreadPoolExecutor(1) as thread:
+            thread.submit(asyncio.run, turns()).result()
 
     return run
 

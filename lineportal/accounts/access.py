@@ -24,6 +24,8 @@ def limited(
     account: str = "account",
 ) -> QuerySet[Row]:
     """Return the rows whose account the user may touch; `account` is the path to the account."""
+    if user.pk is None:
+        return rows.none()
     scope = _scope(user)
     if scope is None:
         return rows
@@ -32,13 +34,15 @@ def limited(
 
 def accounts_of(user: AbstractBaseUser | AnonymousUser) -> QuerySet[OfficialAccount]:
     """Return the Official Accounts that the user may touch."""
+    if user.pk is None:
+        return OfficialAccount.objects.none()
     scope = _scope(user)
     return OfficialAccount.objects.all() if scope is None else scope.accounts.all()
 
 
 def is_limited(user: AbstractBaseUser | AnonymousUser) -> bool:
     """Return whether the user may touch listed accounts only."""
-    return _scope(user) is not None
+    return user.pk is None or _scope(user) is not None
 
 
 def may(user: Any, permission: str, account: OfficialAccount | int | None = None) -> bool:
@@ -61,6 +65,4 @@ def require(user: User, permission: str, account: OfficialAccount | int | None =
 
 
 def _scope(user: AbstractBaseUser | AnonymousUser) -> AccountScope | None:
-    if user.pk is None:
-        return None
     return AccountScope.objects.filter(user_id=user.pk).first()

@@ -8,14 +8,13 @@ from django.db.models import QuerySet
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework import mixins, serializers, status, viewsets
-from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from lineportal.accounts import access
 from lineportal.accounts.models import OfficialAccount, Road
-from lineportal.api.auth import HasScope
 from lineportal.api.fields import user_of
+from lineportal.api.resource import Resource
 from lineportal.sending import routing
 
 
@@ -49,9 +48,9 @@ class AccountIn(serializers.Serializer[Any]):
     slug = serializers.CharField(max_length=50)
     name = serializers.CharField(max_length=100)
     country = serializers.CharField(max_length=2)
-    timezone = serializers.CharField(required=False, default="")
+    timezone = serializers.CharField(required=False, default="", allow_blank=True)
     provider = serializers.CharField(max_length=20)
-    service = serializers.CharField(required=False, default="")
+    service = serializers.CharField(required=False, default="", allow_blank=True)
     api_base_url = serializers.CharField(required=False, default="", allow_blank=True)
     credentials = serializers.DictField(
         child=serializers.CharField(trim_whitespace=False),
@@ -63,11 +62,11 @@ class AccountIn(serializers.Serializer[Any]):
 
 
 class Accounts(
+    Resource,
     mixins.ListModelMixin,
     mixins.RetrieveModelMixin,
     viewsets.GenericViewSet[OfficialAccount],
 ):
-    permission_classes = (IsAuthenticated, HasScope)
     scope = "accounts"
     serializer_class = AccountOut
     lookup_field = "slug"

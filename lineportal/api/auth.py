@@ -32,16 +32,16 @@ class BearerKey(BaseAuthentication):
 
 
 class HasScope(BasePermission):
-    """The key has the scope of the view: `scope`, or `scope_of[action]` where it differs."""
+    """The key has the view's `scope`, or one of `scopes_of[action]` where that is given."""
 
     message = "This key does not have the scope for that; make one that has."
 
     def has_permission(self, request: Request, view: Any) -> bool:
         if not isinstance(request.auth, ApiKey):
             return False
-        by_action: dict[str, str] = getattr(view, "scope_of", {})
-        scope = by_action.get(getattr(view, "action", "") or "", getattr(view, "scope", ""))
-        return "all" in request.auth.scopes or scope in request.auth.scopes
+        by_action: dict[str, tuple[str, ...]] = getattr(view, "scopes_of", {})
+        scopes = by_action.get(getattr(view, "action", "") or "", (getattr(view, "scope", ""),))
+        return bool({"all", *scopes} & set(request.auth.scopes))
 
 
 class BearerKeySchema(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]

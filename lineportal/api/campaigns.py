@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import django_filters
 from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
@@ -12,14 +13,13 @@ from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
 from rest_framework import mixins, serializers, status, viewsets
 from rest_framework.decorators import action
-from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from lineportal.accounts import access
-from lineportal.api.auth import HasScope
-from lineportal.api.fields import TemplateName, account_named, template_named, user_of
+from lineportal.api.fields import Moment, TemplateName, account_named, template_named, user_of
 from lineportal.api.messages import MessageOut
+from lineportal.api.resource import Resource
 from lineportal.sending import audience, campaigns, reports, rows
 from lineportal.sending.models import Campaign
 from recipients.intake import Invalid
@@ -48,9 +48,11 @@ class CampaignIn(serializers.Serializer[Any]):
         default=dict,
         help_text="A filter, {} for everyone, or {“rows”: [{phone, item?, values?}]}.",
     )
-    values = serializers.DictField(child=serializers.CharField(), required=False, default=dict)
-    scheduled_at = serializers.DateTimeField(required=False, default=None, allow_null=True)
-    not_after = serializers.DateTimeField(required=False, default=None, allow_null=True)
+    values = serializers.DictField(
+        child=serializers.CharField(allow_blank=True), required=False, default=dict
+    )
+    scheduled_at = Moment(required=False, default=None, allow_null=True)
+    not_after = Moment(required=False, default=None, allow_null=True)
 
 
 class PreviewOut(serializers.Serializer[Any]):
@@ -68,14 +70,28 @@ class ReportOut(serializers.Serializer[Any]):
     finishes_at = serializers.DateTimeField(allow_null=True)
 
 
+class CampaignFilter(django_filters.FilterSet):
+    account = django_filters.CharFilter("account__slug")
+    state = django_filters.ChoiceFilter(choices=Campaign.State.choices)
+    name = django_filters.CharFilter()
+
+    class Meta:
+        model = Campaign
+        fields = ("account", "state", "name")
+
+
 class Campaigns(
-    mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Campaign]
+    Resource,
+    mixins.ListModelMixin,
+    mixins.RetrieveModelMixin,
+    viewsets.GenericViewSet[Campaign],
 ):
-    permission_classes = (IsAuthenticated, HasScope)
     scope = "campaigns"
-    scope_of = {"report": "reports"}  # noqa: RUF012
+    scopes_of = dict.fromkeys(
+        ("list", "retrieve", "preview", "report", "messages"), ("campaigns", "reports")
+    )
     serializer_class = CampaignOut
-    filterset_fields = ("account__slug", "state", "name")
+    filterset_class = CampaignFilter
     queryset = Campaign.objects.none()
 
     def get_queryset(self) -> QuerySet[Campaign]:
@@ -93,6 +109,8 @@ class Campaigns(
         chosen = values.pop("audience") or {}
         if not isinstance(chosen, dict):
             raise Invalid("audience", _("Give the audience as a JSON object."))
+        if "rows" in chosen and len(chosen) > 1:
+            raise Invalid("audience", _("Give either “rows” or filters, not both."))
         lines = rows.from_json(chosen["rows"], account=account) if "rows" in chosen else None
         with transaction.atomic():
             campaign = campaigns.create(

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
 from django.db import DataError
-from django.http import Http404
+from django.http import Http404, HttpRequest, JsonResponse
 from django.utils.translation import gettext as _
 from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
+from lineportal.api.parsers import TooLarge
 from lineportal.sending import campaigns, messages, routing
 from recipients import intake
 from templates_app import content, workflow
@@ -47,10 +48,20 @@ def answer(error: Exception, context: dict[str, Any]) -> Response | None:
     if isinstance(error, DataError) or (isinstance(error, ValueError) and "NUL" in str(error)):
         # A number too large for its column, or a character that PostgreSQL does not store.
         return _response(400, "invalid", _("A value is too large, or cannot be stored; change it."))
+    if isinstance(error, RequestDataTooBig):
+        return _response(413, "too_large", _("The form is larger than this server takes."))
+    if isinstance(error, SuspiciousOperation):
+        return _response(400, "invalid", _("The form has too many fields or files."))
     response = exception_handler(error, context)
     if response is not None:
         response.data = _rest_framework(error)
     return response
+
+
+def no_such_address(request: HttpRequest) -> JsonResponse:
+    """Answer 404 in the API's own shape for every other address below it."""
+    detail = _("There is no such address; each ends in a slash, see /api/docs/.")
+    return JsonResponse({"error": "not_found", "detail": detail}, status=404)
 
 
 def _rest_framework(error: Exception) -> dict[str, Any]:
@@ -69,10 +80,8 @@ def _rest_framework(error: Exception) -> dict[str, Any]:
         exceptions.PermissionDenied: ("forbidden", ""),
         exceptions.MethodNotAllowed: ("method_not_allowed", ""),
         exceptions.Throttled: ("too_many_requests", ""),
-        exceptions.ParseError: (
-            "invalid",
-            _("The body is not the JSON or form it says it is."),
-        ),
+        exceptions.UnsupportedMediaType: ("unsupported_media_type", ""),
+        TooLarge: ("too_large", ""),
     }.get(type(error), ("", ""))
     if isinstance(error, Http404 | exceptions.NotFound):
         code, detail = "not_found", _("There is no such thing, or not for this key.")

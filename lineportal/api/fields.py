@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from django.contrib.auth.models import User
+from django.utils import timezone
 from django.utils.translation import gettext as _
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 
@@ -16,6 +19,18 @@ from recipients.intake import Invalid
 from templates_app.models import MessageTemplate
 
 
+class Moment(serializers.DateTimeField):
+    """A time with its zone: one without would be sent hours early or late in Bangkok."""
+
+    def enforce_timezone(self, value: datetime) -> datetime:
+        if timezone.is_naive(value):
+            raise serializers.ValidationError(
+                _("Give the time with its zone, such as 2026-11-24T09:00:00+07:00.")
+            )
+        return super().enforce_timezone(value)
+
+
+@extend_schema_field({"oneOf": [{"type": "integer"}, {"type": "string"}]})
 class TemplateName(serializers.Field[Any, Any, Any, Any]):
     """A template's id or key; a key means its highest approved version."""
 

@@ -9,16 +9,15 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import mixins, serializers, status, viewsets
-from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from lineportal.accounts import access
-from lineportal.api.auth import HasScope
-from lineportal.api.fields import TemplateName, account_named, template_named, user_of
+from lineportal.api.fields import Moment, TemplateName, account_named, template_named, user_of
+from lineportal.api.resource import Resource
 from lineportal.sending import audience, messages
 from lineportal.sending.models import Message
-from lineportal.sending.statuses import Verdict
+from lineportal.sending.statuses import Status
 
 
 class MessageOut(serializers.ModelSerializer[Message]):
@@ -43,13 +42,23 @@ class MessageIn(serializers.Serializer[Any]):
     template = TemplateName()
     phone = serializers.CharField(required=False, allow_null=True, default=None)
     line_user_id = serializers.CharField(required=False, allow_null=True, default=None)
-    values = serializers.DictField(child=serializers.CharField(), required=False, default=dict)
-    not_after = serializers.DateTimeField(required=False, default=None, allow_null=True)
+    values = serializers.DictField(
+        child=serializers.CharField(allow_blank=True), required=False, default=dict
+    )
+    not_after = Moment(required=False, default=None, allow_null=True)
 
 
-class Messages(mixins.RetrieveModelMixin, viewsets.GenericViewSet[Message]):
-    permission_classes = (IsAuthenticated, HasScope)
+class MessageMade(serializers.Serializer[Any]):
+    id = serializers.IntegerField()
+    status = serializers.CharField()
+    verdict = serializers.CharField()
+    template = serializers.IntegerField()
+    template_version = serializers.IntegerField()
+
+
+class Messages(Resource, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Message]):
     scope = "messages"
+    scopes_of = {"retrieve": ("messages", "campaigns", "reports")}  # noqa: RUF012
     serializer_class = MessageOut
     queryset = Message.objects.none()
 
@@ -63,7 +72,7 @@ class Messages(mixins.RetrieveModelMixin, viewsets.GenericViewSet[Message]):
         parameters=[
             OpenApiParameter("Idempotency-Key", str, OpenApiParameter.HEADER, required=True)
         ],
-        responses={202: MessageOut},
+        responses={202: MessageMade},
     )
     def create(self, request: Request) -> Response:
         given = MessageIn(data=request.data)
@@ -71,6 +80,10 @@ class Messages(mixins.RetrieveModelMixin, viewsets.GenericViewSet[Message]):
         values = given.validated_data
         user = user_of(request)
         account = account_named(values["account"], user)
+        key = request.headers.get("Idempotency-Key", "")
+        # A repeat answers the first result, even when the template has been revoked since.
+        if earlier := messages.earlier(account, key=key, body=request.data, by=user):
+            return _answer(earlier)
         message = messages.request(
             account,
             template=template_named(account, values["template"]),
@@ -78,30 +91,36 @@ class Messages(mixins.RetrieveModelMixin, viewsets.GenericViewSet[Message]):
             line_user_id=values["line_user_id"],
             values=values["values"],
             not_after=values["not_after"],
-            key=request.headers.get("Idempotency-Key", ""),
+            key=key,
             body=request.data,
             by=user,
             at=timezone.now(),
         )
-        if message.verdict == Verdict.EXCLUDED:
-            return Response(
-                {
-                    "error": "excluded",
-                    "detail": _("Nothing is sent. %s")
-                    % audience.sentence("excluded", message.rule),
-                    "verdict": message.verdict,
-                    "rule": message.rule,
-                    "id": message.pk,
-                },
-                status=status.HTTP_422_UNPROCESSABLE_ENTITY,
-            )
+        return _answer(message)
+
+
+def _answer(message: Message) -> Response:
+    """Return the answer to the request that made the message, at any repeat as at first.
+
+    `messages/{id}/` tells what has become of it since.
+    """
+    if message.reference is None:  # excluded when it was asked for
         return Response(
             {
-                "id": message.pk,
-                "status": message.status,
+                "error": "excluded",
+                "detail": _("Nothing is sent. %s") % audience.sentence("excluded", message.rule),
                 "verdict": message.verdict,
-                "template": message.template_id,
-                "template_version": message.template.version,
+                "rule": message.rule,
+                "id": message.pk,
             },
-            status=status.HTTP_202_ACCEPTED,
+            status=status.HTTP_422_UNPROCESSABLE_ENTITY,
         )
+    was_late = message.not_after is not None and message.not_after <= message.queued_at
+    first = {
+        "id": message.pk,
+        "status": Status.CANCELLED if was_late else Status.QUEUED,
+        "verdict": message.verdict,
+        "template": message.template_id,
+        "template_version": message.template.version,
+    }
+    return Response(MessageMade(first).data, status=status.HTTP_202_ACCEPTED)

@@ -13,15 +13,16 @@ from django.utils.translation import gettext as _
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import mixins, serializers, status, viewsets
 from rest_framework.decorators import action
+from rest_framework.exceptions import NotFound
 from rest_framework.parsers import MultiPartParser
-from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from lineportal.accounts import access
 from lineportal.accounts.models import OfficialAccount
-from lineportal.api.auth import HasScope
-from lineportal.api.fields import account_named, user_of
+from lineportal.api.fields import Moment, account_named, user_of
+from lineportal.api.parsers import BODY_LIMIT, TooLarge
+from lineportal.api.resource import Resource
 from lineportal.sending import audience, lanes
 from recipients import eligibility, imports, intake, phones, suppression
 from recipients.intake import Invalid
@@ -47,9 +48,7 @@ class RecipientChanges(serializers.Serializer[Any]):
     consent = serializers.CharField(required=False)
     friend_status = serializers.CharField(required=False)
     attributes = serializers.DictField(required=False)
-    observed_at = serializers.DateTimeField(
-        required=False, help_text="When consent and friend status were true."
-    )
+    observed_at = Moment(required=False, help_text="When consent and friend status were true.")
 
 
 class RecipientIn(RecipientChanges):
@@ -65,15 +64,13 @@ class EligibilityOut(serializers.Serializer[Any]):
     rules_version = serializers.CharField()
 
 
-class RecipientFilter(django_filters.FilterSet):
+class PhoneFilter(django_filters.FilterSet):
+    """Rows of an account and of a phone, which is read as of the account's country."""
+
     account = django_filters.CharFilter("account__slug")
     phone = django_filters.CharFilter(method="with_phone")
 
-    class Meta:
-        model = Recipient
-        fields = ("line_user_id", "consent", "friend_status")
-
-    def with_phone(self, rows: QuerySet[Recipient], name: str, value: str) -> QuerySet[Recipient]:
+    def with_phone(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
         slug = self.data.get("account", "")
         account = OfficialAccount.objects.filter(slug=slug).first()
         try:
@@ -83,10 +80,24 @@ class RecipientFilter(django_filters.FilterSet):
         return rows.filter(phone=number.e164)
 
 
+class RecipientFilter(PhoneFilter):
+    class Meta:
+        model = Recipient
+        fields = ("account", "phone", "line_user_id", "consent", "friend_status")
+
+
+class SuppressionFilter(PhoneFilter):
+    class Meta:
+        model = Suppression
+        fields = ("account", "phone")
+
+
 class Recipients(
-    mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Recipient]
+    Resource,
+    mixins.ListModelMixin,
+    mixins.RetrieveModelMixin,
+    viewsets.GenericViewSet[Recipient],
 ):
-    permission_classes = (IsAuthenticated, HasScope)
     scope = "recipients"
     serializer_class = RecipientOut
     filterset_class = RecipientFilter
@@ -172,12 +183,16 @@ class ImportOut(serializers.ModelSerializer[RecipientImport]):
 class ImportIn(serializers.Serializer[Any]):
     file = serializers.FileField(allow_empty_file=True)
     account = serializers.CharField()
-    as_of = serializers.CharField(required=False, default="")
-    source = serializers.CharField(required=False, default="")  # type: ignore[assignment]
+    as_of = serializers.CharField(required=False, default="", allow_blank=True)
+    source = serializers.CharField(required=False, default="", allow_blank=True)  # type: ignore[assignment]
 
 
-class Imports(mixins.RetrieveModelMixin, viewsets.GenericViewSet[RecipientImport]):
-    permission_classes = (IsAuthenticated, HasScope)
+class ImportMade(serializers.Serializer[Any]):
+    id = serializers.IntegerField()
+    state = serializers.ChoiceField(choices=RecipientImport.State.choices)
+
+
+class Imports(Resource, mixins.RetrieveModelMixin, viewsets.GenericViewSet[RecipientImport]):
     scope = "recipients"
     parser_classes = (MultiPartParser,)
     serializer_class = ImportOut
@@ -188,13 +203,17 @@ class Imports(mixins.RetrieveModelMixin, viewsets.GenericViewSet[RecipientImport
         access.require(user, "recipients.view_recipientimport")
         return access.limited(RecipientImport.objects.defer("file"), user)
 
-    @extend_schema(request={"multipart/form-data": ImportIn}, responses={202: ImportOut})
+    @extend_schema(request={"multipart/form-data": ImportIn}, responses={202: ImportMade})
     def create(self, request: Request) -> Response:
+        if int(request.META.get("CONTENT_LENGTH") or 0) > imports.FILE_LIMIT + BODY_LIMIT:
+            raise TooLarge(_("The file is larger than 100 MB; split it."))
         given = ImportIn(data=request.data)
         given.is_valid(raise_exception=True)
         values = given.validated_data
         account = account_named(values["account"], user_of(request))
         upload = values["file"]
+        if upload.size > imports.FILE_LIMIT:
+            raise TooLarge(_("The file is larger than 100 MB; split it."))
         with transaction.atomic():
             job = imports.receive(
                 account,
@@ -206,7 +225,8 @@ class Imports(mixins.RetrieveModelMixin, viewsets.GenericViewSet[RecipientImport
                 source_text=values["source"],
             )
             lanes.wake_import(job.pk)
-        return Response({"id": job.pk, "state": job.state}, status=status.HTTP_202_ACCEPTED)
+        made = ImportMade({"id": job.pk, "state": job.state})
+        return Response(made.data, status=status.HTTP_202_ACCEPTED)
 
 
 class SuppressionOut(serializers.ModelSerializer[Suppression]):
@@ -221,17 +241,18 @@ class SuppressionIn(serializers.Serializer[Any]):
     account = serializers.CharField()
     phone = serializers.CharField()
     reason = serializers.CharField(max_length=200)
-    until = serializers.DateTimeField(required=False, default=None, allow_null=True)
+    until = Moment(required=False, default=None, allow_null=True)
 
 
 class Suppressions(
+    Resource,
     mixins.ListModelMixin,
     mixins.RetrieveModelMixin,
     viewsets.GenericViewSet[Suppression],
 ):
-    permission_classes = (IsAuthenticated, HasScope)
     scope = "recipients"
     serializer_class = SuppressionOut
+    filterset_class = SuppressionFilter
     queryset = Suppression.objects.none()
 
     def get_queryset(self) -> QuerySet[Suppression]:
@@ -253,16 +274,38 @@ class Suppressions(
         )
         return Response(SuppressionOut(row).data, status=status.HTTP_201_CREATED)
 
+    @extend_schema(
+        operation_id="suppressions_lift",
+        parameters=[
+            OpenApiParameter("account", str, required=True),
+            OpenApiParameter("phone", str, required=True),
+        ],
+        responses={204: None},
+    )
+    def lift(self, request: Request) -> Response:
+        """End the suppression of a number, named instead of the suppression's id."""
+        names = request.query_params
+        if not names.get("account") or not names.get("phone"):
+            raise Invalid("phone", _("Give ?account= and ?phone=, or the suppression's id."))
+        row = self.filter_queryset(self.get_queryset()).first()
+        if row is None:
+            raise NotFound
+        return self._lift(row, request)
+
     @extend_schema(responses={204: None})
     def destroy(self, request: Request, pk: str) -> Response:
-        suppression.lift(self.get_object(), by=user_of(request), at=timezone.now())
+        return self._lift(self.get_object(), request)
+
+    def _lift(self, row: Suppression, request: Request) -> Response:
+        suppression.lift(row, by=user_of(request), at=timezone.now())
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
 def _template(recipient: Recipient, name: str) -> MessageTemplate:
     rows = MessageTemplate.objects.filter(account_id=recipient.account_id)
     by_key = rows.filter(key=name).order_by("-version")
-    template = rows.filter(pk=int(name)).first() if name.isdigit() else by_key.first()
+    is_id = name.isdecimal() and len(name) < 20
+    template = rows.filter(pk=int(name)).first() if is_id else by_key.first()
     if template is None:
         raise Invalid("template", _("The account has no template with this id."))
     return template

@@ -6,21 +6,22 @@ from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
+import django_filters
 from django.db.models import QuerySet
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework import mixins, serializers, status, viewsets
 from rest_framework.decorators import action
-from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from lineportal.accounts import access
-from lineportal.api.auth import HasScope
+from lineportal.accounts.models import Service
 from lineportal.api.fields import account_named, user_of
+from lineportal.api.resource import Resource
 from lineportal.sending import campaigns, previews
 from templates_app import findings, workflow
-from templates_app.models import MessageTemplate
+from templates_app.models import MessageTemplate, State
 
 ANYBODY = UUID(int=0)
 
@@ -78,19 +79,35 @@ class RevokeIn(serializers.Serializer[Any]):
 
 
 class PreviewIn(serializers.Serializer[Any]):
-    values = serializers.DictField(child=serializers.CharField(), required=False, default=dict)
+    values = serializers.DictField(
+        child=serializers.CharField(allow_blank=True), required=False, default=dict
+    )
+
+
+class TemplateFilter(django_filters.FilterSet):
+    account = django_filters.CharFilter("account__slug")
+    key = django_filters.CharFilter()
+    state = django_filters.ChoiceFilter(choices=State.choices)
+    service = django_filters.ChoiceFilter(choices=Service.choices)
+
+    class Meta:
+        model = MessageTemplate
+        fields = ("account", "key", "state", "service")
 
 
 class Templates(
+    Resource,
     mixins.ListModelMixin,
     mixins.RetrieveModelMixin,
     viewsets.GenericViewSet[MessageTemplate],
 ):
-    permission_classes = (IsAuthenticated, HasScope)
     scope = "templates"
-    scope_of = {"approve": "review", "reject": "review", "revoke": "review"}  # noqa: RUF012
+    scopes_of = {  # noqa: RUF012
+        **dict.fromkeys(("approve", "reject", "revoke"), ("review",)),
+        **dict.fromkeys(("list", "retrieve", "preview"), ("templates", "review")),
+    }
     serializer_class = TemplateOut
-    filterset_fields = ("account__slug", "key", "state", "service")
+    filterset_class = TemplateFilter
     queryset = MessageTemplate.objects.none()
 
     def get_queryset(self) -> QuerySet[MessageTemplate]:

@@ -1,9 +1,9 @@
-from django.urls import include, path
+from django.urls import include, path, re_path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 from rest_framework.permissions import AllowAny
 from rest_framework.routers import DefaultRouter
 
-from lineportal.api import accounts, campaigns, messages, recipients, templates
+from lineportal.api import accounts, campaigns, errors, messages, recipients, templates
 
 router = DefaultRouter()
 router.include_root_view = False
@@ -18,8 +18,14 @@ router.register("messages", messages.Messages, basename="message")
 # The schema is public knowledge; it holds no data.
 open_to_all = {"authentication_classes": [], "permission_classes": [AllowAny]}
 
+suppression_list = recipients.Suppressions.as_view(
+    {"get": "list", "post": "create", "delete": "lift"}
+)
+
 urlpatterns = [
+    path("v1/suppressions/", suppression_list, name="suppression-list"),
     path("v1/", include(router.urls)),
+    re_path("^v1/", errors.no_such_address),
     path("schema/", SpectacularAPIView.as_view(**open_to_all), name="schema"),
     path(
         "docs/",

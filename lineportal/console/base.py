@@ -154,6 +154,13 @@ class Desk(ModelAdmin):  # type: ignore[misc]
             messages.error(request, _sentence(refusal))
             return HttpResponseRedirect(request.get_full_path())
 
+    def response_add(
+        self, request: HttpRequest, obj: Any, post_url_continue: str | None = None
+    ) -> HttpResponse:
+        """Go to the new object's own page, where the next step is."""
+        super().response_add(request, obj, post_url_continue)  # says that it was added
+        return HttpResponseRedirect(self.page_url(obj))
+
     def act_view(self, request: HttpRequest, object_id: str, act: str) -> HttpResponse:
         """Ask what an act needs, and do it on POST."""
         obj = self.get_object(request, object_id)

@@ -180,11 +180,6 @@ class CampaignDesk(Desk):
                 rows.add(made, lines, at=at)
         obj.pk = made.pk
 
-    def response_add(
-        self, request: HttpRequest, obj: Any, post_url_continue: str | None = None
-    ) -> HttpResponse:
-        return super().response_add(request, obj, self.page_url(obj))  # type: ignore[no-any-return]
-
     def available_acts(self, obj: Any, user: User) -> Sequence[str]:
         return campaigns.available_acts(obj, user)
 

@@ -10,7 +10,7 @@ from django.contrib import admin
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import Model
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
@@ -260,11 +260,6 @@ class ImportDesk(Desk):
             )
             lanes.wake_import(job.pk)
         obj.pk = job.pk
-
-    def response_add(
-        self, request: HttpRequest, obj: Any, post_url_continue: str | None = None
-    ) -> HttpResponse:
-        return super().response_add(request, obj, self.page_url(obj))  # type: ignore[no-any-return]
 
     def panel(self, obj: Any, request: HttpRequest) -> dict[str, Any]:
         return {

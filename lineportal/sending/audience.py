@@ -115,7 +115,9 @@ def people(account: OfficialAccount, audience: Mapping[str, Any]) -> QuerySet[Re
         rows = rows.filter(line_user_id__in=ids)
     if "recipients" in audience:
         chosen_ids = audience["recipients"]
-        if not isinstance(chosen_ids, list) or not all(isinstance(pk, int) for pk in chosen_ids):
+        if not isinstance(chosen_ids, list) or not all(
+            isinstance(pk, int) and 0 <= pk < 2**63 for pk in chosen_ids
+        ):
             raise InvalidAudience(_("“recipients” is a list of recipient ids."))
         rows = rows.filter(pk__in=chosen_ids)
     if "attributes" in audience:

@@ -47,7 +47,7 @@ def approved_template(account: OfficialAccount, name: str | int) -> MessageTempl
     Raises Invalid where there is none, WrongState where the id's version is not approved.
     """
     rows = MessageTemplate.objects.filter(account=account)
-    if isinstance(name, int) or str(name).isdigit():
+    if isinstance(name, int) or (name.isdecimal() and len(name) < 20):
         template = rows.filter(pk=int(name)).first()
         if template is not None:
             _require_approved(template)

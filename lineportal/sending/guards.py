@@ -131,7 +131,11 @@ MESSAGE_TRIGGERS = [
                       (n.account_id, n.campaign_id, n.template_id, n.recipient_id, n.item,
                        n.service, n.body_template_hash)
                    OR ((o.address, o.values) IS DISTINCT FROM (n.address, n.values)
-                       AND n.erased_at IS NULL)
+                       AND (n.erased_at IS NULL OR n.address <> '' OR n.values <> '{{}}'))
+                   OR ((o.verdict, o.rule, o.rules_version, o.consent, o.friend_status)
+                       IS DISTINCT FROM
+                       (n.verdict, n.rule, n.rules_version, n.consent, n.friend_status)
+                       AND (o.status, n.status) <> ('queued', 'skipped'))
             ) THEN
                 RAISE EXCEPTION 'lineportal: what a message is about is frozen';
             END IF;

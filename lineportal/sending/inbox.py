@@ -66,7 +66,10 @@ def _new(delivery: WebhookDelivery, events: list[Event]) -> list[tuple[Event, We
             account=delivery.account, event_id__in=[event.event_id for event in events]
         ).values_list("event_id", flat=True)
     )
-    fresh = {event.event_id: event for event in events if event.event_id not in known}
+    fresh: dict[str, Event] = {}
+    for event in events:
+        if event.event_id not in known:
+            fresh.setdefault(event.event_id, event)
     return [
         (
             event,

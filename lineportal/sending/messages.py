@@ -57,15 +57,8 @@ def request(
     `body` is the caller's request, compared between repeats. Raises PermissionDenied, Invalid,
     KeyReused.
     """
-    access.require(by, SEND, account)
-    if not key or len(key) > 255:
-        raise Invalid(
-            "Idempotency-Key",
-            _("Give the header Idempotency-Key: a text of your own, at most 255 characters."),
-        )
-    digest = hashlib.sha256(rendering.canonical(body)).hexdigest()
-    if earlier := _earlier(account, key, digest):
-        return earlier
+    if made := earlier(account, key=key, body=body, by=by):
+        return made
     try:
         with transaction.atomic():
             road = Road.objects.filter(account=account, service=template.service).first()
@@ -76,6 +69,8 @@ def request(
                     % {"service": template.service},
                 )
             recipient = _recipient(account, phone=phone, line_user_id=line_user_id, at=at)
+            if recipient.erased_at:
+                values = {}  # nothing is kept of somebody who asked to be forgotten
             _check_values(template, recipient, values)
             pk = audience.write_one(
                 recipient, template, at=at, values=values, not_after=not_after, by=by.pk
@@ -88,7 +83,7 @@ def request(
                 account=account,
                 endpoint=ENDPOINT,
                 key=key,
-                body_sha256=digest,
+                body_sha256=_digest(body),
                 message=message,
             )
             Road.objects.filter(pk=road.pk, used_at__isnull=True).update(used_at=at)
@@ -106,8 +101,8 @@ def request(
             return message
     except IntegrityError:
         # Somebody else used the key while we worked; theirs is the first.
-        if earlier := _earlier(account, key, digest):
-            return earlier
+        if made := earlier(account, key=key, body=body, by=by):
+            return made
         raise
 
 
@@ -150,19 +145,33 @@ def send_again(message: Message, *, by: User, at: datetime) -> Message:
     return message
 
 
-def _earlier(account: OfficialAccount, key: str, digest: str) -> Message | None:
+def earlier(account: OfficialAccount, *, key: str, body: Any, by: User) -> Message | None:
+    """Return the message that this key made before, None where it is new.
+
+    Raises PermissionDenied, Invalid where it cannot be a key, KeyReused.
+    """
+    access.require(by, SEND, account)
+    if not 0 < len(key) <= 255 or not key.isprintable():
+        raise Invalid(
+            "Idempotency-Key",
+            _("Give the header Idempotency-Key: a text of your own, at most 255 characters."),
+        )
     used = (
         RequestKey.objects.filter(account=account, endpoint=ENDPOINT, key=key)
-        .select_related("message")
+        .select_related("message__template")
         .first()
     )
     if used is None:
         return None
-    if used.body_sha256 != digest:
+    if used.body_sha256 != _digest(body):
         raise KeyReused(
             _("This Idempotency-Key was used for another message; use a new key for a new one.")
         )
     return used.message
+
+
+def _digest(body: Any) -> str:
+    return hashlib.sha256(rendering.canonical(body)).hexdigest()
 
 
 def _recipient(
@@ -178,8 +187,8 @@ def _recipient(
     fields: dict[str, Any]
     if phone:
         number = intake.read_phone(account, phone)
-        if erasure.is_erased(account, number.e164):
-            raise Invalid("phone", _("This person asked to be forgotten; nothing is sent."))
+        if forgotten := erasure.forgotten(account, number.e164):
+            return forgotten  # the rule `erased` excludes the message
         fields = {"phone": number.e164}
         extra = {"phone_country": number.country}
     else:

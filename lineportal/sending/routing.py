@@ -138,7 +138,11 @@ def check_base_url(url: str) -> None:
     """Raise Invalid unless we may post to this address: HTTPS and listed, or a listed loopback."""
     if not url:
         return
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+        _port = parts.port  # raises where it is no port
+    except ValueError as error:
+        raise Invalid("api_base_url", _("This is not a web address.")) from error
     host = parts.hostname or ""
     if host not in settings.API_HOSTS:
         raise Invalid(
@@ -194,6 +198,6 @@ def _check(
 def _zone(name: str) -> str:
     try:
         ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError) as error:
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
         raise Invalid("timezone", _("Unknown time zone; give one such as Asia/Bangkok.")) from error
     return name

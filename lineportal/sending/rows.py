@@ -19,6 +19,7 @@ from recipients.models import Recipient
 
 _BATCH = 2_000
 _ADDRESSES = ("phone", "line_user_id")
+ITEM_LIMIT = 100  # characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,8 @@ def from_file(content: bytes, *, account: OfficialAccount, item_column: str) -> 
             if row.problem:
                 column = row.problem_column
                 raise Invalid("file", row.problem)
-            lines.append(_line(row.number, row.cells, account=account, item_column=item_column))
+            item = row.cells.get(item_column, "") if item_column else ""
+            lines.append(_line(row.number, row.cells, account=account, item=item))
         except Invalid as error:
             problems.append(
                 _("row %(row)d, column %(column)s: %(reason)s")
@@ -75,20 +77,22 @@ def from_json(given: Any, *, account: OfficialAccount) -> list[Line]:
         raise Invalid("audience", _("“rows” is a list with at least one row."))
     lines = []
     for number, row in enumerate(given, start=1):
-        is_row = isinstance(row, dict) and set(row) <= {*_ADDRESSES, "item", "values"}
-        if not is_row or not isinstance(row.get("values", {}), dict):
+        known = {*_ADDRESSES, "item", "values"}
+        is_row = isinstance(row, dict) and set(row) <= known
+        values: Any = row.get("values", {}) if is_row else None
+        if not _are_texts(values) or not _are_texts({**row, "values": None}):
             raise Invalid(
                 "audience",
                 _("Row %(row)d is not {phone or line_user_id, item?, values?}.") % {"row": number},
             )
-        cells = {name: str(value) for name, value in row.get("values", {}).items()}
-        cells |= {name: str(row[name]) for name in _ADDRESSES if row.get(name)}
+        cells = {name: _text(value) for name, value in values.items()}
+        cells |= {name: _text(row.get(name)) for name in _ADDRESSES}
         try:
-            line = _line(number, cells, account=account, item_column="")
+            lines.append(_line(number, cells, account=account, item=_text(row.get("item"))))
         except Invalid as error:
-            raise Invalid("audience", f"{_('Row')} {number}: {error}") from error
-        lines.append(Line(number, line.phone, line.line_user_id, str(row.get("item", "")),
-                          line.values))  # fmt: skip
+            raise Invalid(
+                "audience", _("Row %(row)d: %(reason)s") % {"row": number, "reason": error}
+            ) from error
     return lines
 
 
@@ -103,16 +107,14 @@ def add(campaign: Campaign, lines: Sequence[Line], *, at: datetime) -> None:
                 campaign=campaign,
                 row=line.number,
                 recipient_id=found[line.phone.e164 if line.phone else str(line.line_user_id)],
-                item=line.item[:100],
+                item=line.item,
                 values=dict(line.values),
             )
             for line in batch
         )
 
 
-def _line(
-    number: int, cells: Mapping[str, str], *, account: OfficialAccount, item_column: str
-) -> Line:
+def _line(number: int, cells: Mapping[str, str], *, account: OfficialAccount, item: str) -> Line:
     phone = intake.read_phone(account, cells["phone"]) if cells.get("phone") else None
     line_user_id = None
     if phone is None:
@@ -123,9 +125,21 @@ def _line(
     if phone and erasure.is_erased(account, phone.e164):
         raise Invalid("file", _("this person asked to be forgotten; take the row out"))
     known = {*_ADDRESSES, "consent", "friend_status"}
-    item = cells.get(item_column, "") if item_column else ""
+    if len(item) > ITEM_LIMIT:
+        raise Invalid("item", _("the item has more than 100 characters"))
     values = {name: cell for name, cell in cells.items() if name not in known}
     return Line(number, phone, line_user_id, item, values)
+
+
+def _are_texts(given: Any) -> bool:
+    """Return whether this is an object of texts and numbers, as a row of a file would hold."""
+    return isinstance(given, dict) and all(
+        isinstance(value, str | int | float | None) for value in given.values()
+    )
+
+
+def _text(value: str | float | None) -> str:
+    return "" if value is None else str(value)
 
 
 def _recipients(account: OfficialAccount, lines: Sequence[Line], *, at: datetime) -> dict[str, int]:

@@ -21,7 +21,9 @@ BODY_LIMIT = 1024 * 1024  # bytes
 def line(request: HttpRequest, webhook_id: str) -> HttpResponse:
     """Take LINE's webhook: 200 once stored, 401 unsigned, 404 unknown address, 413 too large."""
     at = timezone.now()
-    account = OfficialAccount.objects.filter(webhook_id=webhook_id).first()
+    account = None
+    if webhook_id.isascii() and webhook_id.isprintable():  # no NUL reaches the database
+        account = OfficialAccount.objects.filter(webhook_id=webhook_id).first()
     if account is None:
         return HttpResponse("There is no webhook here.\n", status=404, content_type="text/plain")
     body = request.read(BODY_LIMIT + 1)

@@ -19,6 +19,8 @@ class Command(BaseCommand):
                             help=", ".join(keys.SCOPES))  # fmt: skip
 
     def handle(self, *, user: str, name: str, scope: list[str], **options: Any) -> str:
+        if not 0 < len(name.strip()) <= 100:
+            raise CommandError("Give the key a name of at most 100 characters.")
         owner = User.objects.filter(username=user, is_active=True).first()
         if owner is None:
             raise CommandError(f"There is no active user “{user}”; create the user first.")

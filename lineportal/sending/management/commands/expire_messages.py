@@ -27,6 +27,8 @@ class Command(BaseCommand):
             at = datetime.fromisoformat(now)
         except ValueError as error:
             raise CommandError("Give --now as 2026-11-24T09:00:00+07:00.") from error
+        if not 2000 <= at.year < 9999:
+            raise CommandError("Give --now as 2026-11-24T09:00:00+07:00.")
         if is_naive(at):
             raise CommandError("Give --now with its zone, such as +07:00.")
         local = [

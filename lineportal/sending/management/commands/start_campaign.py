@@ -8,6 +8,7 @@ from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from lineportal.accounts.models import OfficialAccount
 from lineportal.sending import audience, campaigns, reports, rows
@@ -66,11 +67,18 @@ class Command(BaseCommand):
         by = shell_user()
         known = Campaign.objects.filter(account=account, name=name.strip()).first()
         if known is not None and resume:
+            if dry_run:
+                self._print_preview(known)
+                return None
             if known.state == Campaign.State.PAUSED:
                 return campaigns.resume(known, by=by, at=at)
             if known.state == Campaign.State.DRAFT:
                 return campaigns.start(known, by=by, at=at)
+            if known.state == Campaign.State.CANCELLED:
+                raise CommandError(_("The campaign was cancelled; start one of another name."))
             return known
+        if options["item"] and not options["file"]:
+            raise CommandError(_("--item names a column of --file; give both."))
         with transaction.atomic():
             template = campaigns.approved_template(account, options["template"])
             lines = None
