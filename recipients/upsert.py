@@ -156,10 +156,16 @@ def _create(
         updated_at=at,
     )
     entries: list[ConsentRecord] = []
-    if inherited is not None:
-        recipient.consent = inherited.consent
-        recipient.consent_source = inherited.consent_source
-        recipient.consent_observed_at = inherited.consent_observed_at
+    if inherited is not None and inherited.consent_observed_at is not None:
+        known = consent.Statement(
+            source=Source(inherited.consent_source),
+            observed_at=inherited.consent_observed_at,
+            is_dated=True,
+            told_at=at,
+            reference=f"recipient:{inherited.pk}",
+        )
+        entries.append(consent.entry(recipient, consent.CONSENT, inherited.consent, known))
+        consent.assign(recipient, consent.CONSENT, inherited.consent, known)
     _judge(recipient, person, statement, entries, sheet)
     batch.created.append(recipient)
     batch.ledger += entries

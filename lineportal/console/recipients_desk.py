@@ -12,7 +12,7 @@ from django.db import transaction
 from django.db.models import Model
 from django.http import HttpRequest
 from django.utils import timezone
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -32,8 +32,7 @@ from recipients.models import (
 _LOOK: dict[str, str] = {
     Consent.AGREED: "lp-good",
     FriendStatus.FRIEND: "lp-good",
-    Consent.REJECTED: "lp-act",
-    FriendStatus.BLOCKED: "lp-act",
+    Consent.NOT_SET: "lp-wait",
 }
 
 
@@ -93,7 +92,7 @@ class RecipientDesk(Desk):
     search_help_text = gettext_lazy("A whole phone number in E.164, or a LINE user id")
     ordering = ("-id",)
     list_select_related = ("account",)
-    readonly_fields = ("masked_phone",)
+    readonly_fields = ("masked_phone", "known_details")
     change_form_outer_before_template = "console/recipient.html"
     act_labels: ClassVar[dict[str, Any]] = {
         "standing": gettext_lazy("Record consent or friend status"),
@@ -116,6 +115,11 @@ class RecipientDesk(Desk):
     def masked_phone(self, recipient: Recipient) -> str:
         return phones.mask(recipient.phone) or "–"
 
+    @admin.display(description=gettext_lazy("Attributes"))
+    def known_details(self, recipient: Recipient) -> str:
+        pairs = sorted(recipient.attributes.items())
+        return format_html_join("", "<div>{}: {}</div>", pairs) or "–"
+
     @admin.display(description=gettext_lazy("LON consent"), ordering="consent")
     def consent_badge(self, recipient: Recipient) -> str:
         return badge(recipient.consent, recipient.get_consent_display())
@@ -133,7 +137,7 @@ class RecipientDesk(Desk):
         return (
             "account", "masked_phone", "phone_country", "consent", "consent_source",
             "consent_observed_at", "friend_status", "friend_source", "friend_observed_at",
-            "attributes", "created_at", "updated_at",
+            "known_details", "created_at", "updated_at",
         )  # fmt: skip
 
     def get_form(self, request: HttpRequest, obj: Any = None, **kw: Any) -> Any:

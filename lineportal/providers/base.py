@@ -95,7 +95,14 @@ class BadSignature(Exception):
 
 
 class UnreadableWebhook(Exception):
-    """The body is signed, but is not what the provider documents."""
+    """The body is signed, but is not, or not all, what the provider documents.
+
+    `readable` holds the events that could be read nevertheless.
+    """
+
+    def __init__(self, problem: str, readable: Sequence[Event] = ()) -> None:
+        super().__init__(problem)
+        self.readable = list(readable)
 
 
 class Provider(Protocol):

@@ -11,6 +11,7 @@ import base64
 import hashlib
 import hmac
 import json
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -43,6 +44,10 @@ OPTIONAL = frozenset({"channel_access_token"})
 _TOKEN_RESERVE_SECONDS = 300  # a stateless token lives 15 minutes; renewed after 10
 _QUOTA_WORDS = "monthly limit"  # LINE's two kinds of 429 differ in their text only
 _UNKNOWN_USER = "Failed to send messages"  # push 400: the user id is unknown to this channel
+_USER_ID = re.compile("U[0-9a-f]{32}")
+# What reading an event of another shape than LINE documents can raise.
+_UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, OverflowError, OSError,
+               RecursionError)  # fmt: skip
 _KINDS = {"delivery": "delivered", "follow": "follow", "unfollow": "unfollow"}
 
 
@@ -204,16 +209,18 @@ class LineProvider:
     def events(body: bytes) -> list[Event]:
         """Return the events of a verified body; types we do not know come as "other"."""
         try:
-            document = json.loads(body)
-            return [_event(item) for item in document["events"]]
-        except (
-            ValueError,
-            KeyError,
-            TypeError,
-            AttributeError,
-            OverflowError,
-        ) as error:
+            items = list(json.loads(body)["events"])
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise UnreadableWebhook(type(error).__name__) from error
+        found, problem = [], ""
+        for item in items:
+            try:
+                found.append(_event(item))
+            except _UNREADABLE as error:
+                problem = type(error).__name__
+        if problem:
+            raise UnreadableWebhook(problem, found)
+        return found
 
 
 def check_credentials(credentials: Mapping[str, str]) -> None:
@@ -242,14 +249,16 @@ def _event(item: Mapping[str, Any]) -> Event:
     reference = None
     if kind == "delivered":
         reference = _uuid(str(item["delivery"]["data"]))
-    canonical = json.dumps(item, sort_keys=True, ensure_ascii=False).encode()
-    source = item.get("source") or {}
+    canonical = json.dumps(item, sort_keys=True, ensure_ascii=False, allow_nan=False).encode()
+    if b"\\u0000" in canonical:
+        raise ValueError("NUL")  # LINE sends none, and PostgreSQL stores none
+    user_id = (item.get("source") or {}).get("userId")
     return Event(
         event_id=str(item.get("webhookEventId") or hashlib.sha256(canonical).hexdigest())[:64],
         kind=kind,
         occurred_at=datetime.fromtimestamp(int(item["timestamp"]) / 1000, UTC),
         reference=reference,
-        line_user_id=str(source.get("userId") or "")[:33],
+        line_user_id=user_id if isinstance(user_id, str) and _USER_ID.fullmatch(user_id) else "",
         payload=dict(item),
     )
 

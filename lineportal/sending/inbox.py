@@ -49,7 +49,7 @@ def _read_one(delivery: WebhookDelivery, *, at: datetime) -> None:
         events = PROVIDERS[delivery.provider].events(bytes(delivery.body))
     except UnreadableWebhook as problem:
         delivery.problem = f"signed, but not understood ({problem})"[:200]
-        events = []
+        events = problem.readable
     fresh = _new(delivery, events)
     receipts.apply(delivery.account, [event for event, _row in fresh], at=at)
     for event, row in fresh:

@@ -15,7 +15,9 @@ from recipients.models import Recipient
 from tests import factories
 from tests.webhooks.test_line_webhook import body_of, event, post
 
-EVENT = '{{"type": "{kind}", "webhookEventId": {id}, "timestamp": {time}, "source": {source}{more}}}'
+EVENT = (
+    '{{"type": "{kind}", "webhookEventId": {id}, "timestamp": {time}, "source": {source}{more}}}'
+)
 
 
 def raw(**parts: str) -> bytes:
@@ -77,9 +79,7 @@ def test_no_signed_body_stops_the_inbox(
 
 @pytest.mark.parametrize("webhook_id", ["%00", "%ff", "..", "x" * 300, "%F0%9F%98%80"])
 def test_an_address_that_is_none_is_not_found(webhook_id: str, db: None) -> None:
-    answer = Client().post(
-        f"/webhooks/line/{webhook_id}/", b"{}", content_type="application/json"
-    )
+    answer = Client().post(f"/webhooks/line/{webhook_id}/", b"{}", content_type="application/json")
 
     assert answer.status_code == 404
 
