@@ -7,7 +7,7 @@ BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check fmt run worker simulator schema lock clean
+.PHONY: help install demo test bench check fmt run worker simulator schema lock clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -20,6 +20,9 @@ demo: install ## the main job on sample data, then the portal in the browser; Ct
 
 test: install ## every test, against a real PostgreSQL; ARGS="-k name" for some of them
 	@$(BIN)/python -m pytest $(ARGS)
+
+bench: install ## ratios of the main path against a floor, in one run
+	@$(BIN)/python -m pytest -q -s tests/benchmarks/bench_main_path.py
 
 check: install ## lint, format, types, direction of imports, missing migrations
 	$(BIN)/python -m ruff check .

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 from django_fsm import TransitionNotAllowed
 
@@ -74,24 +74,29 @@ def create(
     access.require(by, ADD, account)
     _check_details(service=service, category=category, language=language, purpose=purpose)
     contents.validate(content, service=service)
-    if MessageTemplate.objects.filter(account=account, key=key).exists():
-        raise KeyTaken(
-            _("The account has a template “%(key)s” already; revise it, or choose another key.")
-            % {"key": key}
-        )
-    template = MessageTemplate.objects.create(
-        account=account,
-        key=key,
-        service=service,
-        language=language,
-        purpose=purpose,
-        category=category,
-        content=content,
-        placeholders=contents.placeholders(content),
-        created_by=by,
-        created_at=at,
-        changed_at=at,
+    taken = KeyTaken(
+        _("The account has a template “%(key)s” already; revise it, or choose another key.")
+        % {"key": key}
     )
+    if MessageTemplate.objects.filter(account=account, key=key).exists():
+        raise taken
+    try:
+        with transaction.atomic():
+            template = MessageTemplate.objects.create(
+                account=account,
+                key=key,
+                service=service,
+                language=language,
+                purpose=purpose,
+                category=category,
+                content=content,
+                placeholders=contents.placeholders(content),
+                created_by=by,
+                created_at=at,
+                changed_at=at,
+            )
+    except IntegrityError as error:  # somebody else took it at the same moment
+        raise taken from error
     _note(template, TemplateEvent.Kind.CREATED, by=by, at=at)
     return template
 

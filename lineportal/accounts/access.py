@@ -65,4 +65,5 @@ def require(user: User, permission: str, account: OfficialAccount | int | None =
 
 
 def _scope(user: AbstractBaseUser | AnonymousUser) -> AccountScope | None:
-    return AccountScope.objects.filter(user_id=user.pk).first()
+    user_id: Any = user.pk
+    return AccountScope.objects.filter(user_id=user_id).first() if user_id else None

@@ -276,6 +276,8 @@ def _judged(
     too_long, too_long_params = _too_long(template)
     missing = "NOT filled.values ?& %s" if names else "false"
     missing_params: list[Any] = [names] if names else []
+    # OFFSET 0 keeps PostgreSQL from folding the levels into one, which would work every rule out
+    # again wherever its result is used.
     sql = f"""
         SELECT recipient_id, address, consent, friend_status, values, rule,
                CASE WHEN repeat > 1 THEN item || ' (row ' || row_number || ')' ELSE item END
@@ -294,10 +296,12 @@ def _judged(
                 SELECT person.id AS recipient_id, {address} AS address, person.consent,
                        person.friend_status, person.rule AS person_rule, {item} AS item,
                        {repeat} AS repeat, {row_number} AS row_number, {values_sql} AS values
-                FROM ({person_sql}) AS person
+                FROM ({person_sql} OFFSET 0) AS person
                     (id, rule, phone, line_user_id, consent, friend_status, attributes)
                 {rows_join}
+                OFFSET 0
             ) filled
+            OFFSET 0
         ) ruled
     """
     params = [
@@ -334,9 +338,15 @@ def _too_long(template: MessageTemplate) -> tuple[str, list[Any]]:
         if not names:
             continue
         room = part.limit - contents.utf16_units(contents.PLACEHOLDER.sub("", part.text))
-        length = _PERCENT_ENCODED if part.is_url else _UTF16
-        lengths = " + ".join(length.format("(filled.values ->> %s)") for _name in names)
-        conditions.append(f"({lengths}) > %s")
+        value = "(filled.values ->> %s)"
+        exact = _PERCENT_ENCODED if part.is_url else _UTF16
+        # Bytes are never fewer than UTF-16 units, and the exact count is dear: ask it only then.
+        bound = f"3 * octet_length({value})" if part.is_url else f"octet_length({value})"
+        conditions.append(
+            f"CASE WHEN {' + '.join(bound for _name in names)} > %s"
+            f" THEN {' + '.join(exact.format(value) for _name in names)} > %s ELSE false END"
+        )
+        params += [*names, room]
         for name in names:
             params += [name, name]
         params.append(room)

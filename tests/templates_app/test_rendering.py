@@ -1,4 +1,4 @@
-"""Drawing a template and filling its gaps: what is approved and what is sent differ by values only."""
+"""Drawing a template and filling its gaps: approved and sent differ by the values only."""
 
 from __future__ import annotations
 

@@ -22,12 +22,6 @@ from templates_app.models import MessageTemplate, State, TemplateEvent
 from tests import factories
 
 
-@pytest.fixture
-def submitted(author: User, at: datetime) -> MessageTemplate:
-    draft = factories.draft(factories.account(), by=author)
-    return workflow.submit(draft, by=author, at=at)
-
-
 def test_a_new_key_begins_as_version_one_and_names_its_placeholders(author: User) -> None:
     template = factories.draft(factories.account(), by=author)
 

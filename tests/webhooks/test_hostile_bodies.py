@@ -72,7 +72,8 @@ def test_no_signed_body_stops_the_inbox(
     assert post(account, body_of(event("follow", at, number=9, source=source))).status_code == 200
     inbox.read(at=at)
 
-    assert [bytes(row.body) for row in WebhookDelivery.objects.order_by("pk")][0] == body
+    first = WebhookDelivery.objects.order_by("pk")[0]
+    assert bytes(first.body) == body
     assert not WebhookDelivery.objects.filter(read_at=None).exists()
     assert Recipient.objects.get(line_user_id=factories.user_id(3)).friend_status == "friend"
 
