@@ -74,7 +74,15 @@ def write(
 
 def digest(entry: AuditEntry) -> str:
     """Return the SHA-256 (lower-case hex) over the entry's canonical JSON and previous hash."""
-    content = {
+    canonical = json.dumps(
+        content(entry), sort_keys=True, separators=(",", ":"), ensure_ascii=False
+    )
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def content(entry: AuditEntry) -> dict[str, Any]:
+    """Return what an entry's hash covers, as JSON holds it."""
+    return {
         "number": entry.number,
         "at": entry.at.astimezone(UTC).isoformat(timespec="microseconds"),
         "actor": entry.actor,
@@ -84,8 +92,6 @@ def digest(entry: AuditEntry) -> str:
         "facts": entry.facts,
         "previous_hash": entry.previous_hash,
     }
-    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(canonical.encode()).hexdigest()
 
 
 def first_break(

@@ -89,6 +89,13 @@ class Desk(ModelAdmin):  # type: ignore[misc]
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
 
+    def get_form(self, request: HttpRequest, obj: Any = None, **kw: Any) -> Any:
+        """Offer only the accounts that the user may touch."""
+        form = super().get_form(request, obj, **kw)
+        if "account" in form.base_fields:
+            form.base_fields["account"].queryset = access.accounts_of(request.user)
+        return form
+
     def get_urls(self) -> list[URLPattern]:
         name = f"{self.opts.app_label}_{self.opts.model_name}_act"
         own = [path("<path:object_id>/act/<slug:act>/", self._site(self.act_view), name=name)]

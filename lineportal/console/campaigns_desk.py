@@ -153,8 +153,7 @@ class CampaignDesk(Desk):
 
     def get_form(self, request: HttpRequest, obj: Any = None, **kw: Any) -> Any:
         form = super().get_form(request, obj, **kw)
-        if "account" in form.base_fields:
-            form.base_fields["account"].queryset = access.accounts_of(request.user)
+        if "template" in form.base_fields:
             form.base_fields["template"].queryset = access.limited(
                 MessageTemplate.objects.filter(state=State.APPROVED), request.user
             ).order_by("key", "-version")

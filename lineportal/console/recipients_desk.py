@@ -140,12 +140,6 @@ class RecipientDesk(Desk):
             "known_details", "created_at", "updated_at",
         )  # fmt: skip
 
-    def get_form(self, request: HttpRequest, obj: Any = None, **kw: Any) -> Any:
-        form = super().get_form(request, obj, **kw)
-        if "account" in form.base_fields:
-            form.base_fields["account"].queryset = access.accounts_of(request.user)
-        return form
-
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         values = form.cleaned_data
         said = {name: values[name] for name in ("consent", "friend_status")}
@@ -243,12 +237,6 @@ class ImportDesk(Desk):
             "is_dry_run", "started_by", "created_at", "finished_at",
         )  # fmt: skip
 
-    def get_form(self, request: HttpRequest, obj: Any = None, **kw: Any) -> Any:
-        form = super().get_form(request, obj, **kw)
-        if "account" in form.base_fields:
-            form.base_fields["account"].queryset = access.accounts_of(request.user)
-        return form
-
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         values = form.cleaned_data
         with transaction.atomic():
@@ -306,12 +294,6 @@ class SuppressionDesk(Desk):
         first = "phone" if obj is None else "masked_phone"
         rest = () if obj is None else ("created_by", "created_at", "lifted_at")
         return ("account", first, "reason", "until", *rest)
-
-    def get_form(self, request: HttpRequest, obj: Any = None, **kw: Any) -> Any:
-        form = super().get_form(request, obj, **kw)
-        if "account" in form.base_fields:
-            form.base_fields["account"].queryset = access.accounts_of(request.user)
-        return form
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         values = form.cleaned_data

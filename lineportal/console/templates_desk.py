@@ -16,7 +16,6 @@ from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from lineportal.accounts import access
 from lineportal.console.base import ActForm, Desk, user_of
 from lineportal.sending import campaigns
 from templates_app import content as contents
@@ -160,12 +159,6 @@ class TemplateDesk(Desk):
         if obj and obj.state == State.APPROVED:
             fields += ["line_reference", "line_decided_on", "approved_by", "approved_at"]
         return fields
-
-    def get_form(self, request: HttpRequest, obj: Any = None, **kw: Any) -> Any:
-        form = super().get_form(request, obj, **kw)
-        if "account" in form.base_fields:
-            form.base_fields["account"].queryset = access.accounts_of(request.user)
-        return form
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         return {"service": "lon", "language": "th", "content": EXAMPLE}

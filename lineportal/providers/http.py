@@ -28,7 +28,6 @@ def session(*, connections: int) -> aiohttp.ClientSession:
     """Return a session with that many connections; its owner closes it."""
     return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=connections, ttl_dns_cache=60),
-        cookie_jar=aiohttp.DummyCookieJar(),
         timeout=aiohttp.ClientTimeout(total=TOTAL_SECONDS, sock_connect=CONNECT_SECONDS),
         trust_env=False,
     )

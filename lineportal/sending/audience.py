@@ -18,10 +18,10 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from lineportal.accounts.models import OfficialAccount
+from lineportal.sending import filters
 from lineportal.sending.models import Campaign
-from recipients import eligibility, phones, words
-from recipients.models import Consent, FriendStatus, Recipient
+from recipients import eligibility
+from recipients.models import Recipient
 from templates_app import content as contents
 from templates_app.models import MessageTemplate
 
@@ -33,15 +33,6 @@ RULES: dict[str, Promise] = {
 }
 REASONS: dict[str, Promise] = {rule.code: rule.reason for rule in eligibility.RULES} | RULES
 
-FILTERS = (
-    "consent",
-    "friend_status",
-    "phones",
-    "line_user_ids",
-    "recipients",
-    "attributes",
-)
-
 # LINE counts UTF-16 units: characters outside the basic plane count twice.
 _UTF16 = (
     "(char_length({0}) + char_length(regexp_replace({0}, '[^\\U00010000-\\U0010FFFF]', '', 'g')))"
@@ -50,10 +41,6 @@ _UTF16 = (
 _PERCENT_ENCODED = (
     "(3 * octet_length({0}) - 2 * char_length(regexp_replace({0}, '[^A-Za-z0-9_.~-]', '', 'g')))"
 )
-
-
-class InvalidAudience(Exception):
-    """The audience cannot be understood; the text says what it may hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,66 +53,6 @@ class Explanation:
     consent: str
     friend_status: str
     rules_version: str
-
-
-def people(account: OfficialAccount, audience: Mapping[str, Any]) -> QuerySet[Recipient]:
-    """Return the account's recipients that a filter names; `{}` names everyone.
-
-    Raises InvalidAudience.
-    """
-    rows = Recipient.objects.filter(account=account)
-    if unknown := sorted(set(audience) - set(FILTERS)):
-        raise InvalidAudience(
-            _("Unknown filter: %(names)s. Known are: %(known)s.")
-            % {"names": ", ".join(unknown), "known": ", ".join(FILTERS)}
-        )
-    for name, known in (
-        ("consent", Consent.values),
-        ("friend_status", FriendStatus.values),
-    ):
-        if name in audience:
-            chosen = _listed(audience[name], name)
-            if wrong := sorted(set(chosen) - set(known)):
-                raise InvalidAudience(
-                    _("Unknown %(name)s: %(wrong)s. Use: %(known)s.")
-                    % {
-                        "name": name,
-                        "wrong": ", ".join(wrong),
-                        "known": ", ".join(known),
-                    }
-                )
-            rows = rows.filter(**{f"{name}__in": chosen})
-    if "phones" in audience:
-        try:
-            numbers = [
-                phones.read(text, country=account.country).e164
-                for text in _listed(audience["phones"], "phones")
-            ]
-        except phones.UnreadablePhone as error:
-            raise InvalidAudience(_("In “phones”: %s.") % error) from error
-        rows = rows.filter(phone__in=numbers)
-    if "line_user_ids" in audience:
-        try:
-            ids = [
-                words.line_user_id(text)
-                for text in _listed(audience["line_user_ids"], "line_user_ids")
-            ]
-        except words.UnreadableUserId as error:
-            raise InvalidAudience(_("In “line_user_ids”: %s.") % error) from error
-        rows = rows.filter(line_user_id__in=ids)
-    if "recipients" in audience:
-        chosen_ids = audience["recipients"]
-        if not isinstance(chosen_ids, list) or not all(
-            isinstance(pk, int) and 0 <= pk < 2**63 for pk in chosen_ids
-        ):
-            raise InvalidAudience(_("“recipients” is a list of recipient ids."))
-        rows = rows.filter(pk__in=chosen_ids)
-    if "attributes" in audience:
-        wanted = audience["attributes"]
-        if not isinstance(wanted, dict) or not all(isinstance(v, str) for v in wanted.values()):
-            raise InvalidAudience(_("“attributes” is an object of names and texts."))
-        rows = rows.filter(attributes__contains=wanted)
-    return rows
 
 
 def preview(campaign: Campaign, *, at: datetime) -> list[tuple[str, str, int]]:
@@ -231,7 +158,7 @@ class _Rows:
 def _of(campaign: Campaign) -> _Filter | _Rows:
     if "rows" in campaign.audience:
         return _Rows(campaign.pk, Recipient.objects.filter(account=campaign.account))
-    return _Filter(people(campaign.account, campaign.audience))
+    return _Filter(filters.people(campaign.account, campaign.audience))
 
 
 def _judged(
@@ -393,10 +320,3 @@ def _insert(
         by,
         *params,
     ]
-
-
-def _listed(value: Any, name: str) -> list[str]:
-    texts = [value] if isinstance(value, str) else value
-    if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
-        raise InvalidAudience(_("“%(name)s” is a text or a list of texts.") % {"name": name})
-    return texts

@@ -18,7 +18,7 @@ from lineportal.accounts import access
 from lineportal.accounts.models import OfficialAccount, Road
 from lineportal.audit import chain
 from lineportal.sending import audience as audiences
-from lineportal.sending import lanes
+from lineportal.sending import filters, lanes
 from lineportal.sending.models import Campaign, Message
 from lineportal.sending.statuses import SOURCES, UNFINISHED, Status
 from recipients.intake import Invalid
@@ -95,8 +95,8 @@ def create(
     audience = dict(audience or {})
     if "rows" not in audience:
         try:
-            audiences.people(account, audience)
-        except audiences.InvalidAudience as error:
+            filters.people(account, audience)
+        except filters.InvalidAudience as error:
             raise Invalid("audience", str(error)) from error
     taken = Campaign.objects.filter(account=account, name=name).first()
     if taken is not None:

@@ -19,7 +19,7 @@ class Command(BaseCommand):
     help = "Import recipients from a CSV or XLSX file."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("file", type=Path)
+        parser.add_argument("file", type=Path, help="CSV or XLSX, headings in row 1")
         parser.add_argument("--account", required=True, help="slug")
         parser.add_argument("--as-of", help="the date the file speaks of: YYYY-MM-DD or ISO time")
         parser.add_argument("--dry-run", action="store_true", help="count, and change nothing")

@@ -16,9 +16,9 @@ class Command(BaseCommand):
     help = "Never write to a number, for good or until a day."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("phone")
+        parser.add_argument("phone", help="national or with + and country code")
         parser.add_argument("--account", required=True, help="slug")
-        parser.add_argument("--reason", required=True)
+        parser.add_argument("--reason", required=True, help="why, for whoever asks later")
         parser.add_argument("--until", help="last day, YYYY-MM-DD, in the account's zone")
 
     def handle(self, *, phone: str, reason: str, until: str | None, **options: Any) -> str:

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db.models import Max, Min
 
+from lineportal.audit import chain
 from lineportal.audit.models import AuditEntry
 
 
@@ -36,15 +37,5 @@ class Command(BaseCommand):
             number__gte=asked["first"] or 0, number__lte=asked["last"] or -1
         ).order_by("number")
         for entry in entries.iterator(chunk_size=5_000):
-            line = {
-                "number": entry.number,
-                "at": entry.at.astimezone(utc).isoformat(timespec="microseconds"),
-                "actor": entry.actor,
-                "action": entry.action,
-                "account_id": entry.account_id,
-                "subject": entry.subject,
-                "facts": entry.facts,
-                "previous_hash": entry.previous_hash,
-                "hash": entry.hash,
-            }
+            line = {**chain.content(entry), "hash": entry.hash}
             self.stdout.write(json.dumps(line, ensure_ascii=False, sort_keys=True))

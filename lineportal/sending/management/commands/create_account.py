@@ -14,8 +14,8 @@ class Command(BaseCommand):
     help = "Make an Official Account with its road to LINE; prints its webhook address."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("slug")
-        parser.add_argument("--name", required=True)
+        parser.add_argument("slug", help="the short name that commands and API use")
+        parser.add_argument("--name", required=True, help="as people read it")
         parser.add_argument("--country", required=True, help="TH, TW or JP")
         parser.add_argument("--provider", required=True, help="line")
         parser.add_argument("--service", default="", help="lon or oa; both when left out")

@@ -16,7 +16,7 @@ class Command(BaseCommand):
     help = "Forget a person: counts stay, what is queued is skipped, re-import is barred."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("phone")
+        parser.add_argument("phone", help="national or with + and country code")
         parser.add_argument("--account", required=True, help="slug")
 
     def handle(self, *, phone: str, **options: Any) -> str:

@@ -16,7 +16,7 @@ class Command(BaseCommand):
     help = "Say whether a person would get a message, and why."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("phone")
+        parser.add_argument("phone", help="national or with + and country code")
         parser.add_argument("--account", required=True, help="slug")
         parser.add_argument("--template", help="key or id; a notification in general when left out")
 

@@ -14,7 +14,7 @@ class Command(BaseCommand):
     help = "Write one CSV row per message of a campaign, the excluded ones with their rule."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("campaign_id", type=int)
+        parser.add_argument("campaign_id", type=int, help="as start_campaign printed it")
         parser.add_argument("--out", type=Path, help="a file; standard output when left out")
 
     def handle(self, *, campaign_id: int, out: Path | None, **options: Any) -> str | None:

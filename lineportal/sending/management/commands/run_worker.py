@@ -16,7 +16,7 @@ class Command(BaseCommand):
     help = "Run one worker process; start as many as you like, on as many machines."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--concurrency", type=int, default=CONCURRENCY)
+        parser.add_argument("--concurrency", type=int, default=CONCURRENCY, help="jobs at a time")
 
     def handle(self, *, concurrency: int, **options: Any) -> None:
         self.stdout.write("The worker runs; stop it with Ctrl-C.")
