@@ -62,7 +62,7 @@ LIMITS = {
 
 def exactly(units: int, character: str) -> str:
     """Return a text of this many UTF-16 units, of this character as far as it goes."""
-    width = contents.utf16_units(character)
+    width = 2 if character == EMOJI else 1
     return character * (units // width) + "x" * (units % width)
 
 
