@@ -22,8 +22,9 @@ FLAGS = [
 ]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def chromium() -> Iterator[Browser]:
+    """The browser; it ends with its tests, since Playwright keeps a loop running in this thread."""
     path = shutil.which("chromium") or shutil.which("chromium-browser")
     if path is None:
         sentence = "BROWSER TESTS DID NOT RUN: install Chromium (Debian: apt-get install chromium)."

@@ -160,8 +160,9 @@ def test_all_workers_together_keep_the_rate(
 
     moments = sorted(datetime.fromisoformat(entry["at"]) for entry in line.sends())
     seconds = (moments[-1] - moments[0]).total_seconds()
-    # A slice is a tenth of a second's worth; the last one's share is missing at the end.
-    assert (people - rate / 10) / seconds <= rate * 1.1
+    # A slice is a tenth of a second's worth; the last one's share is missing at the end. Two
+    # workers that each kept the rate would come to twice of it; a busy machine may begin late.
+    assert (people - rate / 10) / seconds <= rate * 1.4
 
 
 def _state(campaign: Campaign) -> str:
