@@ -165,25 +165,18 @@ def _take_all(
     at: datetime,
     progress: Progress | None,
 ) -> None:
-    seen: dict[str, tuple[int, Person]] = {}
+    seen: upsert.Seen = {}
     done = 0
     for rows in _batches(sheet.rows()):
         people: list[tuple[int, Person]] = []
         for row in rows:
             try:
                 person = read_row(row, sheet, country=job.account.country)
-                if first := _repeated(person, seen):
-                    _check_repeat(first, person)
-                    counts.unchanged += 1
-                    continue
             except Refused as refusal:
                 counts.refusals.append((row.number, refusal.column, str(refusal)))
                 continue
-            for key in (person.phone, person.line_user_id):
-                if key:
-                    seen.setdefault(key, (row.number, person))
             people.append((row.number, person))
-        upsert.take(job, sheet, people, counts, at=at)
+        upsert.take(job, sheet, people, counts, seen=seen, at=at)
         done += len(rows)
         if progress:
             progress(done)
@@ -192,17 +185,3 @@ def _take_all(
 def _batches(rows: Iterator[sheets.Row]) -> Iterator[list[sheets.Row]]:
     while batch := list(islice(rows, BATCH)):
         yield batch
-
-
-def _repeated(person: Person, seen: dict[str, tuple[int, Person]]) -> tuple[int, Person] | None:
-    return seen.get(person.phone or "") or seen.get(person.line_user_id or "")
-
-
-def _check_repeat(first: tuple[int, Person], person: Person) -> None:
-    number, earlier = first
-    if earlier != person:
-        raise Refused(
-            "",
-            _("the same person as in row %(row)d, with other details; keep one of the two")
-            % {"row": number},
-        )

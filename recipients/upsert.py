@@ -19,6 +19,9 @@ from recipients.models import ConsentRecord, ErasedPhone, Recipient, RecipientIm
 
 BATCH = 2_000  # rows
 
+# The rows of this file that were taken, by phone and by LINE user id.
+Seen = dict[str, tuple[int, Person]]
+
 
 @dataclass(slots=True)
 class Counts:
@@ -45,8 +48,10 @@ def take(
     people: list[tuple[int, Person]],
     counts: Counts,
     *,
+    seen: Seen,
     at: datetime,
 ) -> None:
+    """Judge a batch of (row number, person) and write it; what is refused leaves nothing."""
     known = Recipient.objects.select_for_update().filter(account=job.account)
     by_phone = {
         row.phone: row for row in known.filter(phone__in=[p.phone for _n, p in people if p.phone])
@@ -64,6 +69,9 @@ def take(
     batch = _Batch()
     for number, person in people:
         try:
+            if _is_repeated(person, seen):
+                counts.unchanged += 1
+                continue
             if person.phone in erased:
                 raise Refused(
                     sheet.letter("phone"),
@@ -82,7 +90,29 @@ def take(
                 counts.unchanged += 1
         except Refused as refusal:
             counts.refusals.append((number, refusal.column, str(refusal)))
+            continue
+        keys = {person.phone, person.line_user_id}
+        if held is not None:  # a later row may name the same person by the other key
+            keys |= {held.phone, held.line_user_id}
+        for key in keys:
+            if key:
+                seen.setdefault(key, (number, person))
     _write(job, batch, at=at)
+
+
+def _is_repeated(person: Person, seen: Seen) -> bool:
+    """Return whether an earlier row said the same; raises Refused where it said something else."""
+    first = seen.get(person.phone or "") or seen.get(person.line_user_id or "")
+    if first is None:
+        return False
+    number, earlier = first
+    if earlier != person:
+        raise Refused(
+            "",
+            _("the same person as in row %(row)d, with other details; keep one of the two")
+            % {"row": number},
+        )
+    return True
 
 
 def _erased(account: OfficialAccount, numbers: list[str]) -> set[str]:

@@ -8,46 +8,121 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 import aiohttp
 
-from lineportal.providers.base import Outcome, SendResult
+from lineportal.providers.base import FaultScope, Outcome, SendResult
 
 DETAIL_LIMIT = 300
 CONNECT_SECONDS = 5.0
 TOTAL_SECONDS = 10.0
+ANSWER_LIMIT = 65_536  # bytes of an answer that are read; providers send a few hundred
 
-# The connection was never made, so nothing was sent: DNS, refused, TLS, or no time to connect.
+# The connection was never made, so nothing was sent: DNS, refused, TLS, no free connection, or
+# no time to connect.
 _NOT_CONNECTED = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
+_NO_ADDRESS = (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError)
 
-_PHONE = re.compile(r"\+?\d(?:[ -]?\d){8,14}")
+_PHONE = re.compile(r"\+?\d(?:[ ().,/-]{0,3}\d){7,}")
 _LONG_TOKEN = re.compile(r"[A-Za-z0-9+/=_\-.]{32,}")
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A status line and headers that arrived whole; `body` may be cut short or empty."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
 def session(*, connections: int) -> aiohttp.ClientSession:
-    """Return a session with that many connections; its owner closes it."""
+    """Return a session with that many connections; its owner closes it. It keeps no cookies."""
     return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=connections, ttl_dns_cache=60),
-        timeout=aiohttp.ClientTimeout(total=TOTAL_SECONDS, sock_connect=CONNECT_SECONDS),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        timeout=aiohttp.ClientTimeout(total=TOTAL_SECONDS, connect=CONNECT_SECONDS),
         trust_env=False,
     )
 
 
+async def post(
+    session: aiohttp.ClientSession,
+    url: str,
+    *,
+    data: bytes | Mapping[str, str],
+    headers: Mapping[str, str],
+    total_seconds: float,
+    connect_seconds: float,
+) -> Answer | SendResult:
+    """Post once and return the answer, or what the failure means. Redirects are not followed.
+
+    Once the headers are whole the status decides, so a body that breaks off is an answer too.
+    """
+    if session.closed:
+        return _unsent("closed")
+    # `connect` spans waiting for a free connection, DNS, TCP and TLS.
+    timeout = aiohttp.ClientTimeout(total=total_seconds, connect=connect_seconds)
+    try:
+        async with session.post(
+            url, data=data, headers=headers, allow_redirects=False, timeout=timeout
+        ) as response:
+            body = bytearray()
+            try:
+                while len(body) < ANSWER_LIMIT:
+                    chunk = await response.content.read(ANSWER_LIMIT - len(body))
+                    if not chunk:
+                        break
+                    body += chunk
+            except (aiohttp.ClientError, OSError, TimeoutError):
+                pass  # cut short; see above
+            return Answer(response.status, response.headers, bytes(body))
+    except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
+        return failure(error)
+
+
 def failure(error: BaseException) -> SendResult:
     """Return what a failed request means; for anything unknown the answer is "uncertain"."""
+    name = type(error).__name__
     if isinstance(error, _NOT_CONNECTED):
+        return _unsent(name)
+    if isinstance(error, _NO_ADDRESS):  # found before anything was sent, for every message
         return SendResult(
-            Outcome.UNAVAILABLE,
-            code=type(error).__name__,
-            detail="The connection could not be made; nothing was sent.",
+            Outcome.FAULT,
+            code=name,
+            detail="The account's provider address is not a web address; nothing was sent.",
+            scope=FaultScope.ACCOUNT,
         )
     if isinstance(error, asyncio.TimeoutError):
         detail = "No answer in time after the request was sent."
     else:
         detail = "The connection broke before the answer was read."
-    return SendResult(Outcome.UNCERTAIN, code=type(error).__name__, detail=detail)
+    return SendResult(Outcome.UNCERTAIN, code=name, detail=detail)
 
 
-def masked(text: str) -> str:
-    """Return a provider's words without numbers and tokens, at most 300 characters."""
+def masked(text: str, *, hidden: Iterable[str] = ()) -> str:
+    """Return a provider's words without numbers and tokens, at most 300 printable characters.
+
+    `hidden` are texts to leave out wherever they stand, however short. What PostgreSQL cannot
+    store (NUL, lone surrogates) and control characters become spaces.
+    """
+    for each in hidden:
+        if each:
+            text = text.replace(each, "***")
+    text = printable(text)
     return _PHONE.sub("***", _LONG_TOKEN.sub("***", text))[:DETAIL_LIMIT]
+
+
+def printable(text: str) -> str:
+    """Return the text with a space for every character that cannot be shown or stored."""
+    return "".join(c if c.isprintable() else " " for c in text)
+
+
+def _unsent(code: str) -> SendResult:
+    return SendResult(
+        Outcome.UNAVAILABLE,
+        code=code,
+        detail="The connection could not be made; nothing was sent.",
+    )

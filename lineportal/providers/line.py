@@ -41,10 +41,18 @@ TOKEN_PATH = "/oauth2/v3/token"  # noqa: S105 - an address
 REQUIRED = frozenset({"channel_id", "channel_secret"})
 OPTIONAL = frozenset({"channel_access_token"})
 
-_TOKEN_RESERVE_SECONDS = 300  # a stateless token lives 15 minutes; renewed after 10
+_TOKEN_RESERVE_SECONDS = 300.0  # a stateless token lives 15 minutes; renewed after 10
+_TOKEN_LIFE = 600.0
+_TOKEN_CODE = "token"  # noqa: S105 - a result's code
 _QUOTA_WORDS = "monthly limit"  # LINE's two kinds of 429 differ in their text only
 _UNKNOWN_USER = "Failed to send messages"  # push 400: the user id is unknown to this channel
 _USER_ID = re.compile("U[0-9a-f]{32}")
+_TAG = re.compile(
+    "[0-9a-f]{8}(-?)[0-9a-f]{4}\\1[0-9a-f]{4}\\1[0-9a-f]{4}\\1[0-9a-f]{12}", re.IGNORECASE
+)
+_NOT_VISIBLE = re.compile("[^!-~]")  # in no id, secret or token of LINE's; breaks an HTTP header
+_EVENT_ID_LIMIT = 64  # LINE's are ULIDs of 26
+_RETRY_AFTER_LIMIT = 3600.0  # LINE documents no Retry-After; a proxy's may hold anything
 # What reading an event of another shape than LINE documents can raise.
 _UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, OverflowError, OSError,
                RecursionError)  # fmt: skip
@@ -66,16 +74,23 @@ class LineProvider:
         *,
         api_base_url: str = "",
         clock: Callable[[], float] = time.monotonic,
+        total_seconds: float = http.TOTAL_SECONDS,
+        connect_seconds: float = http.CONNECT_SECONDS,
     ) -> None:
+        """`total_seconds` bounds a whole `send`, with fetching a token and a second try in it."""
         check_credentials(credentials)
         self._channel_id = credentials["channel_id"]
         self._channel_secret = credentials["channel_secret"]
         self._fixed_token = credentials.get("channel_access_token", "")
         self._base = (api_base_url or API).rstrip("/")
         self._clock = clock
+        self._total_seconds = total_seconds
+        self._connect_seconds = connect_seconds
         self._token = ""
         self._token_until = 0.0
         self._token_lock = asyncio.Lock()
+        self._fetches = 0
+        self._fetched: str | SendResult = ""
 
     def wire(self, message: OutgoingMessage) -> WireRequest:
         units = {"customAggregationUnits": [message.unit]} if message.unit else {}
@@ -98,55 +113,70 @@ class LineProvider:
         return WireRequest("POST", path, headers, raw)
 
     async def send(self, session: aiohttp.ClientSession, message: OutgoingMessage) -> SendResult:
-        token = await self._access_token(session)
+        """Post one message; a stateless token that LINE no longer takes is renewed once.
+
+        That second post is no repeat: 401 surely sent nothing.
+        """
+        ends_at = self._clock() + self._total_seconds
+        result = await self._send_once(session, message, ends_at)
+        if result.http_status == 401 and result.code != _TOKEN_CODE and not self._fixed_token:
+            result = await self._send_once(session, message, ends_at)
+        return result
+
+    async def _send_once(
+        self, session: aiohttp.ClientSession, message: OutgoingMessage, ends_at: float
+    ) -> SendResult:
+        token = await self._access_token(session, ends_at)
         if isinstance(token, SendResult):
             return token
+        left = ends_at - self._clock()
+        if left < self._total_seconds / 2:  # a post cut off by us would be uncertain
+            return SendResult(
+                Outcome.UNAVAILABLE,
+                code=_TOKEN_CODE,
+                detail="LINE's access token came too late for this message; nothing was sent.",
+            )
         request = self.wire(message)
-        try:
-            async with session.request(
-                request.method,
-                f"{self._base}{request.path}",
-                data=request.body,
-                headers={**request.headers, "Authorization": f"Bearer {token}"},
-                allow_redirects=False,
-            ) as response:
-                status, headers = response.status, response.headers
-                try:
-                    text = await response.text(errors="replace")
-                except (aiohttp.ClientError, TimeoutError):
-                    text = ""  # the status line and headers are whole; they decide
-        except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
-            return http.failure(error)
-        if status == 401 and token == self._token:
-            self._token = ""  # the next message fetches a new one
-        return self._result(message.service, status, headers, text)
+        answer = await http.post(
+            session,
+            f"{self._base}{request.path}",
+            data=request.body,
+            headers={**request.headers, "Authorization": f"Bearer {token}"},
+            total_seconds=left,
+            connect_seconds=self._connect_seconds,
+        )
+        if isinstance(answer, SendResult):
+            return answer
+        if answer.status == 401 and token == self._token:
+            self._token = ""  # the next one fetches anew
+        return self._result(message, answer, token)
 
-    def _result(
-        self, service: str, status: int, headers: Mapping[str, str], text: str
-    ) -> SendResult:
-        words = _message_of(text)
-        request_id = headers.get("x-line-request-id", "")[:100]
+    def _result(self, message: OutgoingMessage, answer: http.Answer, token: str) -> SendResult:
+        service, status, headers = message.service, answer.status, answer.headers
+        words, details = _words_of(answer.body)
+        request_id = _id_in(headers, "x-line-request-id")
 
         def result(outcome: Outcome, code: str = "", **more: Any) -> SendResult:
+            hidden = (token, self._channel_secret, message.address)
             return SendResult(
                 outcome,
                 http_status=status,
                 request_id=request_id,
                 code=code,
-                detail=http.masked(_detail_of(text)),
+                detail=http.masked("; ".join([words, *details]), hidden=hidden),
                 **more,
             )
 
         if status in (200, 202):
             return result(Outcome.ACCEPTED)
         if service == "oa" and status == 409:  # this retry key was accepted before
-            request_id = headers.get("x-line-accepted-request-id", request_id)[:100]
+            request_id = _id_in(headers, "x-line-accepted-request-id") or request_id
             return result(Outcome.ACCEPTED, "repeat")
         if service == "lon" and status == 422:
             return result(Outcome.REFUSED)
         if service == "oa" and status == 400 and words == _UNKNOWN_USER:
             return result(Outcome.REFUSED)
-        if status == 400 or status == 413:
+        if status in (400, 413):
             return result(Outcome.FAULT, scope=FaultScope.TEMPLATE)
         if status in (401, 403, 404, 405, 410, 415):
             return result(Outcome.FAULT, scope=FaultScope.ACCOUNT)
@@ -159,48 +189,62 @@ class LineProvider:
             )
         return result(Outcome.UNCERTAIN)
 
-    async def _access_token(self, session: aiohttp.ClientSession) -> str | SendResult:
+    async def _access_token(
+        self, session: aiohttp.ClientSession, ends_at: float
+    ) -> str | SendResult:
         """Return a token, or why there is none; one fetch at a time for all senders."""
         if self._fixed_token:
             return self._fixed_token
+        fetches = self._fetches
         async with self._token_lock:
             if self._token and self._clock() < self._token_until:
                 return self._token
-            try:
-                async with session.post(
-                    f"{self._base}{TOKEN_PATH}",
-                    data={
-                        "grant_type": "client_credentials",
-                        "client_id": self._channel_id,
-                        "client_secret": self._channel_secret,
-                    },
-                    allow_redirects=False,
-                ) as response:
-                    status = response.status
-                    answer = await response.json(content_type=None) if status == 200 else {}
-                self._token = str(answer["access_token"]) if status == 200 else ""
-                life = float(answer.get("expires_in", 900)) - _TOKEN_RESERVE_SECONDS
-            except (
-                aiohttp.ClientError,
-                OSError,
-                TimeoutError,
-                ValueError,
-                KeyError,
-                TypeError,
-            ):
-                return _no_token(None)
-            if not self._token:
-                return _no_token(status)
-            self._token_until = self._clock() + max(life, 0)
-            return self._token
+            # Who waited for a fetch that failed takes its failure; else each would wait in turn.
+            if self._fetches == fetches:
+                self._fetched = await self._fetch_token(session, ends_at)
+                self._fetches += 1
+            return self._fetched
+
+    async def _fetch_token(
+        self, session: aiohttp.ClientSession, ends_at: float
+    ) -> str | SendResult:
+        answer = await http.post(
+            session,
+            f"{self._base}{TOKEN_PATH}",
+            data={
+                "grant_type": "client_credentials",
+                "client_id": self._channel_id,
+                "client_secret": self._channel_secret,
+            },
+            headers={},
+            total_seconds=max(ends_at - self._clock(), 0.001),
+            connect_seconds=self._connect_seconds,
+        )
+        if isinstance(answer, SendResult):
+            return answer if answer.outcome is Outcome.FAULT else _no_token(None)
+        if answer.status != 200:
+            return _no_token(answer.status)
+        try:
+            given = json.loads(answer.body)
+            token, life = given["access_token"], float(given.get("expires_in", 900))
+        except _UNREADABLE:
+            return _no_token(None)
+        if not isinstance(token, str) or not token or _NOT_VISIBLE.search(token):
+            return _no_token(None)
+        reserve = _TOKEN_RESERVE_SECONDS
+        self._token, self._token_until = token, self._clock() + min(life - reserve, _TOKEN_LIFE)
+        return token
 
     @staticmethod
     def verify(body: bytes, headers: Mapping[str, str], secrets: Sequence[str]) -> None:
         """Raise BadSignature unless one of the channel secrets signed the raw body."""
         lowered = {name.lower(): value for name, value in headers.items()}
-        given = lowered.get("x-line-signature", "").encode()
+        given = lowered.get("x-line-signature", "").encode(errors="replace")
+        # A blank secret is none: anybody could sign with it.
         is_signed = [
-            hmac.compare_digest(signature(body, secret).encode(), given) for secret in secrets
+            hmac.compare_digest(signature(body, secret).encode(), given)
+            for secret in secrets
+            if secret
         ]
         if not any(is_signed):
             raise BadSignature
@@ -209,9 +253,11 @@ class LineProvider:
     def events(body: bytes) -> list[Event]:
         """Return the events of a verified body; types we do not know come as "other"."""
         try:
-            items = list(json.loads(body)["events"])
+            items = json.loads(body)["events"]
         except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise UnreadableWebhook(type(error).__name__) from error
+        if not isinstance(items, list):
+            raise UnreadableWebhook("events is not a list")
         found, problem = [], ""
         for item in items:
             try:
@@ -232,6 +278,11 @@ def check_credentials(credentials: Mapping[str, str]) -> None:
             f"LINE has no credential {', '.join(unknown)}; give"
             f" {', '.join(sorted(REQUIRED | OPTIONAL))}."
         )
+    if broken := sorted(name for name, value in credentials.items() if _NOT_VISIBLE.search(value)):
+        raise BadCredentials(
+            f"LINE's credential {' and '.join(broken)} has a space, a line break or a letter that"
+            " none of LINE's has; copy it again from the LINE Developers Console."
+        )
 
 
 def phone_hash(e164: str) -> str:
@@ -250,11 +301,15 @@ def _event(item: Mapping[str, Any]) -> Event:
     if kind == "delivered":
         reference = _uuid(str(item["delivery"]["data"]))
     canonical = json.dumps(item, sort_keys=True, ensure_ascii=False, allow_nan=False).encode()
-    if b"\\u0000" in canonical:
-        raise ValueError("NUL")  # LINE sends none, and PostgreSQL stores none
+    # LINE sends no NUL, and PostgreSQL stores none; two backslashes are the text of one.
+    if b"\\u0000" in canonical.replace(b"\\\\", b""):
+        raise ValueError("NUL")
+    event_id = str(item.get("webhookEventId") or "")
+    if not 0 < len(event_id) <= _EVENT_ID_LIMIT:
+        event_id = hashlib.sha256(canonical).hexdigest()
     user_id = (item.get("source") or {}).get("userId")
     return Event(
-        event_id=str(item.get("webhookEventId") or hashlib.sha256(canonical).hexdigest())[:64],
+        event_id=event_id,
         kind=kind,
         occurred_at=datetime.fromtimestamp(int(item["timestamp"]) / 1000, UTC),
         reference=reference,
@@ -264,10 +319,8 @@ def _event(item: Mapping[str, Any]) -> Event:
 
 
 def _uuid(text: str) -> UUID | None:
-    try:
-        return UUID(text)
-    except ValueError:
-        return None  # a tag that is not ours, or the phone hash
+    """Return our tag; None for one that is not ours, or for the phone hash."""
+    return UUID(text) if _TAG.fullmatch(text) else None
 
 
 def _no_token(status: int | None) -> SendResult:
@@ -275,41 +328,42 @@ def _no_token(status: int | None) -> SendResult:
         return SendResult(
             Outcome.FAULT,
             http_status=status,
-            code="token",
+            code=_TOKEN_CODE,
             detail="LINE gives no access token for this channel id and secret.",
             scope=FaultScope.ACCOUNT,
         )
     return SendResult(
         Outcome.UNAVAILABLE,
         http_status=status,
-        code="token",
+        code=_TOKEN_CODE,
         detail="LINE's token address did not answer; nothing was sent.",
     )
 
 
-def _message_of(text: str) -> str:
+def _words_of(body: bytes) -> tuple[str, list[str]]:
+    """Return `message` and the `details` of LINE's error body; blank where it is another."""
     try:
-        return str(json.loads(text).get("message", ""))
-    except (ValueError, AttributeError):
-        return ""
+        answer = json.loads(body)
+    except (ValueError, RecursionError):
+        return "", []
+    if not isinstance(answer, dict):
+        return "", []
+    details = answer.get("details")
+    found = [
+        f"{each.get('message', '')} @ {each.get('property', '')}"
+        for each in (details if isinstance(details, list) else [])
+        if isinstance(each, dict)
+    ]
+    return str(answer.get("message", "")), found
 
 
-def _detail_of(text: str) -> str:
-    try:
-        answer = json.loads(text)
-        details = answer.get("details") or []
-        return "; ".join(
-            [
-                str(answer.get("message", "")),
-                *(f"{d.get('message', '')} @ {d.get('property', '')}" for d in details),
-            ]
-        )
-    except (ValueError, AttributeError, TypeError):
-        return ""
+def _id_in(headers: Mapping[str, str], name: str) -> str:
+    return http.printable(headers.get(name, ""))[:100]
 
 
 def _seconds(text: str | None) -> float | None:
     try:
-        return max(0.0, float(text)) if text else None
+        seconds = float(text or "")
     except ValueError:
         return None
+    return min(seconds, _RETRY_AFTER_LIMIT) if seconds > 0 else None

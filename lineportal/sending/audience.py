@@ -43,6 +43,10 @@ _PERCENT_ENCODED = (
 )
 
 
+# What `str.strip` takes off, the ideographic space among it: a value of these alone is none.
+_BLANKS = "".join(character for character in map(chr, range(1, 0x10000)) if character.isspace())
+
+
 @dataclass(frozen=True, slots=True)
 class Explanation:
     """The verdict for one person, and what it was decided on."""
@@ -249,11 +253,12 @@ def _values(names: list[str], values: Mapping[str, Any], row_values: str) -> tup
     pairs, params = [], []
     for name in names:
         pairs.append(
-            f"%s::text, COALESCE(NULLIF(btrim({row_values} ->> %s), ''), NULLIF(btrim(%s), ''),"
-            " NULLIF(btrim(person.attributes ->> %s), ''))"
+            f"%s::text, COALESCE(NULLIF(btrim({row_values} ->> %s, %s), ''), NULLIF(%s, ''),"
+            " NULLIF(btrim(person.attributes ->> %s, %s), ''))"
         )
         given = values.get(name)
-        params += [name, name, "" if given is None else str(given), name]
+        own = "" if given is None else str(given).strip()
+        params += [name, name, _BLANKS, own, name, _BLANKS]
     return f"jsonb_strip_nulls(jsonb_build_object({', '.join(pairs)}))", params
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
+from django.db.models import Exists, OuterRef, QuerySet
 from django.utils.translation import gettext as _
 
 from lineportal.accounts import access
@@ -142,7 +143,7 @@ def start(campaign: Campaign, *, by: User, at: datetime) -> Campaign:
 
 @transaction.atomic
 def start_scheduled(campaign: Campaign, *, at: datetime) -> None:
-    """Start a campaign whose time has come; too late, it is cancelled and says so."""
+    """Start a campaign whose time has come; where it cannot, it is cancelled and says why."""
     campaign = _locked(campaign)
     if campaign.state != Campaign.State.SCHEDULED:
         return
@@ -162,7 +163,11 @@ def start_scheduled(campaign: Campaign, *, at: datetime) -> None:
         )
         _audit("cancel", campaign, by=None, at=at)
         return
-    _freeze_and_run(campaign, by=None, at=at)
+    try:
+        _freeze_and_run(campaign, by=None, at=at)
+    except WrongState as refusal:  # nothing is written yet
+        _end(campaign, Campaign.State.CANCELLED, str(refusal))
+        _audit("cancel", campaign, by=None, at=at)
 
 
 @transaction.atomic
@@ -202,9 +207,7 @@ def cancel(campaign: Campaign, *, by: User, at: datetime) -> Campaign:
     if campaign.state in (Campaign.State.FINISHED, Campaign.State.CANCELLED):
         raise _wrong_state(campaign, _("cancelled"))
     _end(campaign, Campaign.State.CANCELLED, "")
-    cancelled = cancel_queued(
-        campaign.messages.all(), at=at, detail=_("The campaign was cancelled.")
-    )
+    cancelled = _cancel_queued_of(campaign, at=at)
     _audit("cancel", campaign, by=by, at=at, cancelled=cancelled)
     return campaign
 
@@ -232,26 +235,59 @@ def withdraw(template: MessageTemplate, *, at: datetime) -> int:
     return cancel_queued(Message.objects.filter(template=template), at=at, detail=why)
 
 
+@transaction.atomic
+def reopen(campaign_id: int, *, by: User, at: datetime) -> None:
+    """Let a finished campaign run again for a message that a person sends once more.
+
+    `finish_done` ends it again. Raises WrongState for a cancelled one.
+    """
+    campaign = _locked(Campaign(pk=campaign_id))
+    if campaign.state == Campaign.State.CANCELLED:
+        raise _wrong_state(campaign, _("sent from"))
+    if campaign.state == Campaign.State.FINISHED:
+        campaign.state, campaign.finished_at = Campaign.State.RUNNING, None
+        campaign.save(update_fields=["state", "finished_at"])
+        _audit("reopen", campaign, by=by, at=at)
+
+
 def finish_done(*, at: datetime) -> int:
     """Finish running campaigns of which nothing is queued or sending; return how many."""
     done = 0
     for campaign in Campaign.objects.filter(state=Campaign.State.RUNNING):
-        if campaign.messages.filter(status__in=UNFINISHED).exists():
+        if not _is_done(campaign):
             continue
-        done += Campaign.objects.filter(pk=campaign.pk, state=Campaign.State.RUNNING).update(
-            state=Campaign.State.FINISHED, finished_at=at
-        )
+        with transaction.atomic():
+            running = Campaign.objects.filter(pk=campaign.pk, state=Campaign.State.RUNNING)
+            # Looked at again under the lock: somebody may have sent a message once more.
+            if running.select_for_update(skip_locked=True).exists() and _is_done(campaign):
+                done += running.update(state=Campaign.State.FINISHED, finished_at=at)
     return done
 
 
-def cancel_queued(messages: Any, *, at: datetime, detail: str) -> int:
-    """Move the queued ones of these messages to cancelled; return how many."""
-    rows = messages.filter(status__in=SOURCES[Status.CANCELLED], claim__isnull=True)
-    cancelled: int = rows.update(status=Status.CANCELLED, changed_at=at, detail=detail[:300])
-    # What a worker holds but has not begun to send is released by its own check of the state.
-    held = messages.filter(status__in=SOURCES[Status.CANCELLED])
-    return cancelled + int(
-        held.update(status=Status.CANCELLED, changed_at=at, detail=detail[:300], claim=None)
+def cancel_left_behind(*, at: datetime) -> int:
+    """Cancel what came back to the queue after its campaign was cancelled; return how many."""
+    queued = Message.objects.filter(campaign=OuterRef("pk"), status=Status.QUEUED)
+    cancelled = 0
+    for campaign in Campaign.objects.filter(Exists(queued), state=Campaign.State.CANCELLED):
+        cancelled += _cancel_queued_of(campaign, at=at)
+    return cancelled
+
+
+@transaction.atomic
+def cancel_queued(messages: QuerySet[Message], *, at: datetime, detail: str) -> int:
+    """Move the queued ones of these messages to cancelled; return how many.
+
+    What a worker holds but has not begun to send loses its claim, so that `begin` refuses it.
+    """
+    queued = messages.filter(status__in=SOURCES[Status.CANCELLED])
+    # Locks are taken in the order of the ids, as the workers take theirs.
+    in_order = queued.order_by("pk").select_for_update().values("pk")
+    return Message.objects.filter(pk__in=in_order).update(
+        status=Status.CANCELLED,
+        changed_at=at,
+        detail=detail[:300],
+        claim=None,
+        leased_until=None,
     )
 
 
@@ -283,12 +319,21 @@ def _freeze_and_run(campaign: Campaign, *, by: User | None, at: datetime) -> Cam
     written = audiences.write_campaign(campaign, at=at)
     if road.used_at is None:
         Road.objects.filter(pk=road.pk, used_at__isnull=True).update(used_at=at)
-    if not campaign.messages.filter(status__in=UNFINISHED).exists():
+    if _is_done(campaign):
         campaign.state, campaign.finished_at = Campaign.State.FINISHED, at
         campaign.save(update_fields=["state", "finished_at"])
     _wake(campaign)
     _audit("start", campaign, by=by, at=at, messages=written)
     return campaign
+
+
+def _cancel_queued_of(campaign: Campaign, *, at: datetime) -> int:
+    why = _("The campaign was cancelled.")
+    return cancel_queued(Message.objects.filter(campaign=campaign), at=at, detail=why)
+
+
+def _is_done(campaign: Campaign) -> bool:
+    return not Message.objects.filter(campaign=campaign, status__in=UNFINISHED).exists()
 
 
 def _wake(campaign: Campaign) -> None:

@@ -15,7 +15,9 @@ COLUMNS = (
     "friend_status", "template_version", "attempts", "queued_at", "accepted_at", "delivered_at",
     "expires_at", "detail",
 )  # fmt: skip
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+# What spreadsheets take for a formula; East Asian ones take the full-width forms too (OWASP, "CSV
+# Injection").
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
 class _Text(Protocol):

@@ -7,7 +7,7 @@ from datetime import datetime
 from django.contrib.auth.models import User
 from django.db import transaction
 
-from lineportal.sending.models import CampaignRow, Message, WebhookEvent
+from lineportal.sending.models import CampaignRow, Message, WebhookDelivery, WebhookEvent
 from lineportal.sending.statuses import SOURCES, Status, Verdict
 from recipients import eligibility, erasure
 from recipients.models import Recipient
@@ -31,7 +31,12 @@ def erase(recipient: Recipient, *, at: datetime, by: User | None) -> Recipient:
     messages.update(address="", values={}, erased_at=at)
     CampaignRow.objects.filter(recipient=recipient).update(values={}, item="")
     if line_user_id:
-        WebhookEvent.objects.filter(
+        events = WebhookEvent.objects.filter(
             account_id=recipient.account_id, line_user_id=line_user_id
-        ).update(line_user_id="", payload={})
+        )
+        # The raw bodies name the person too; what they said stands in their events.
+        WebhookDelivery.objects.filter(
+            pk__in=events.values("delivery"), read_at__isnull=False
+        ).update(body=b"")
+        events.update(line_user_id="", payload={})
     return recipient

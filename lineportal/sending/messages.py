@@ -15,14 +15,14 @@ from django.utils.translation import gettext as _
 from lineportal.accounts import access
 from lineportal.accounts.models import OfficialAccount, Road
 from lineportal.audit import chain
-from lineportal.sending import audience, lanes
+from lineportal.sending import audience, campaigns, lanes
 from lineportal.sending.models import Attempt, Message, RequestKey
 from lineportal.sending.statuses import Status, Verdict
 from recipients import erasure, intake, words
 from recipients.intake import Invalid
 from recipients.models import Recipient
 from templates_app import content, rendering
-from templates_app.models import MessageTemplate
+from templates_app.models import MessageTemplate, State
 
 SEND = "sending.send_message"
 SETTLE = "sending.settle_message"
@@ -108,14 +108,32 @@ def request(
 
 @transaction.atomic
 def send_again(message: Message, *, by: User, at: datetime) -> Message:
-    """Queue a message once more under a new reference; a person decides this, seeing the risk."""
+    """Queue a message once more under a new reference; a person decides this, seeing the risk.
+
+    A finished campaign runs again for it. Raises PermissionDenied, CannotSendAgain.
+    """
     access.require(by, SETTLE, message.account_id)
-    message = Message.objects.select_for_update().get(pk=message.pk)
+    if message.campaign_id is not None:  # the campaign's lock comes first, as when it is cancelled
+        try:
+            campaigns.reopen(message.campaign_id, by=by, at=at)
+        except campaigns.WrongState as refusal:
+            raise CannotSendAgain(str(refusal)) from refusal
+    message = (
+        Message.objects.select_for_update(of=("self",))
+        .select_related("template")
+        .get(pk=message.pk)
+    )
     if message.status not in REPEATABLE or message.reference is None:
         raise CannotSendAgain(
             _("Only a message that is uncertain, failed, refused or expired is sent again; this"
               " one is %(status)s.") % {"status": message.status}
         )  # fmt: skip
+    if message.template.state != State.APPROVED:
+        raise CannotSendAgain(_("Its template is not approved any more, so it is not sent again."))
+    if message.erased_at is not None:
+        raise CannotSendAgain(_("This person asked to be forgotten; nothing is sent any more."))
+    if message.not_after is not None and message.not_after <= at:
+        raise CannotSendAgain(_("The time until which it was to be sent has passed."))
     Attempt.objects.create(
         message=message,
         number=message.past_attempts.count() + 1,

@@ -19,9 +19,8 @@ from lineportal.accounts.models import Road
 from lineportal.providers.base import Outcome, SendResult
 from lineportal.sending import pacing, windows
 from lineportal.sending.models import Campaign, Message
-from lineportal.sending.statuses import SOURCES, Status, Verdict
+from lineportal.sending.statuses import SOURCES, Status
 from recipients import eligibility
-from recipients.models import Recipient
 from templates_app.models import Category, State
 
 LEASE = timedelta(seconds=30)  # of a claim, and of a row in flight beyond the provider's time-out
@@ -52,13 +51,17 @@ class Claimed:
     values: dict[str, str]
     reference: UUID
     body_template_hash: str
+    may_be_repeated: bool = True  # False: LINE has forgotten the retry key of an earlier try
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
+    """What a worker holds; `taken` counts the due rows, the excluded and late ones too."""
+
     token: UUID
     messages: list[Claimed]
     slots: pacing.Slots
+    taken: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,14 +92,15 @@ def claim(road: Road, *, limit: int, at: datetime) -> Claim:
         messages = _judged_again(found, at=at)
         if unused := slots.count - len(messages):
             pacing.give_back(road, unused=unused, slots=slots, at=at)
-    return Claim(token, messages, slots)
+    return Claim(token, messages, slots, taken=len(found))
 
 
 def begin(token: UUID, slice_of: Sequence[tuple[Claimed, str]], *, at: datetime) -> set[int]:
     """Move a slice to `sending` just before its POST; return the ids that may be posted.
 
     `slice_of` pairs each message with the SHA-256 of the body to be sent. A row that lost its
-    claim, its approval, its running campaign or its active account is not among the result.
+    claim, its time, its approval, its running campaign or its active account is not among the
+    result.
     """
     with connection.cursor() as cursor:
         cursor.execute(
@@ -109,6 +113,7 @@ def begin(token: UUID, slice_of: Sequence[tuple[Claimed, str]], *, at: datetime)
             FROM unnest(%(ids)s::bigint[], %(hashes)s::text[]) AS given (id, body_sha256)
             WHERE message.id = given.id AND message.claim = %(token)s
               AND message.status = 'queued'
+              AND (message.not_after IS NULL OR message.not_after > %(at)s)
               AND EXISTS (SELECT 1 FROM templates_app_messagetemplate template
                           WHERE template.id = message.template_id AND template.state = 'approved')
               AND (message.campaign_id IS NULL OR EXISTS (
@@ -140,7 +145,7 @@ def record(sent: Sequence[Sent], *, at: datetime) -> int:
     """Write the results of attempts; return how many rows took theirs.
 
     A row that a delivery event has moved on already keeps its status and gets the facts. A result
-    of an earlier reference matches no row.
+    of an earlier reference, or for a row that is back in the queue, matches no row.
     """
     if not sent:
         return 0
@@ -172,6 +177,7 @@ def record(sent: Sequence[Sent], *, at: datetime) -> int:
                 AS given (id, reference, status, ready_at, accepted_at, expires_at,
                           http_status, request_id, outcome, detail)
             WHERE message.id = given.id AND message.reference = given.reference
+              AND message.status NOT IN ('queued', 'skipped', 'cancelled')
             """,
             [at, at, *map(list, zip(*rows, strict=True))],
         )
@@ -185,18 +191,18 @@ def sweep(*, at: datetime) -> int:
     the same retry key while LINE still remembers it.
     """
     stale = Message.objects.filter(status=Status.SENDING, leased_until__lt=at)
+    facts = {
+        "claim": None,
+        "leased_until": None,
+        "changed_at": at,
+        "outcome": Outcome.UNCERTAIN,
+        "detail": _("The worker stopped while the request was under way."),
+    }
     again = stale.filter(service="oa", attempt_started_at__gt=at - REPEAT_LIFE).update(
-        status=Status.QUEUED, claim=None, leased_until=None, ready_at=at, changed_at=at
+        status=Status.QUEUED, ready_at=at, **facts
     )
-    lost = stale.update(
-        status=Status.UNCERTAIN,
-        claim=None,
-        leased_until=None,
-        changed_at=at,
-        expires_at=at + DELIVERY_LIFE,
-        outcome=Outcome.UNCERTAIN,
-        detail=_("The worker stopped while the request was under way."),
-    )
+    lost = stale.filter(service="oa").update(status=Status.UNCERTAIN, **facts)
+    lost += stale.update(status=Status.UNCERTAIN, expires_at=at + DELIVERY_LIFE, **facts)
     return again + lost
 
 
@@ -288,6 +294,7 @@ def _judged_again(ids: list[int], *, at: datetime) -> list[Claimed]:
     rows = Message.objects.filter(pk__in=ids).select_related("template").order_by("pk")
     kept: list[Claimed] = []
     late: list[int] = []
+    excluded: dict[int, str] = {}
     for category in Category.values:
         group = [row for row in rows if row.template.category == category]
         for service in {row.service for row in group}:
@@ -297,7 +304,7 @@ def _judged_again(ids: list[int], *, at: datetime) -> list[Claimed]:
                 if row.not_after and row.not_after <= at:
                     late.append(row.pk)
                 elif row.recipient_id in rules:
-                    _skip(row, rules[row.recipient_id], at=at)
+                    excluded[row.pk] = rules[row.recipient_id]
                 elif row.reference is not None:
                     kept.append(
                         Claimed(
@@ -309,8 +316,13 @@ def _judged_again(ids: list[int], *, at: datetime) -> list[Claimed]:
                             values=row.values,
                             reference=row.reference,
                             body_template_hash=row.body_template_hash,
+                            may_be_repeated=row.service != "oa"
+                            or row.attempt_started_at is None
+                            or row.attempt_started_at > at - REPEAT_LIFE,
                         )
                     )
+    if excluded:
+        _skip(excluded, at=at)
     Message.objects.filter(pk__in=late, status__in=SOURCES[Status.CANCELLED]).update(
         status=Status.CANCELLED,
         changed_at=at,
@@ -321,19 +333,29 @@ def _judged_again(ids: list[int], *, at: datetime) -> list[Claimed]:
     return sorted(kept, key=lambda message: message.id)
 
 
-def _skip(row: Message, rule: str, *, at: datetime) -> None:
-    recipient = Recipient.objects.get(pk=row.recipient_id)
-    Message.objects.filter(pk=row.pk, status__in=SOURCES[Status.SKIPPED]).update(
-        status=Status.SKIPPED,
-        verdict=Verdict.EXCLUDED,
-        rule=rule,
-        rules_version=eligibility.VERSION,
-        consent=recipient.consent,
-        friend_status=recipient.friend_status,
-        changed_at=at,
-        claim=None,
-        leased_until=None,
-    )
+def _skip(rules: dict[int, str], *, at: datetime) -> None:
+    """Exclude messages (rule by id), with the consent and friend status that are held now."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            UPDATE sending_message message SET
+                status = 'skipped', verdict = 'excluded', rule = given.rule,
+                rules_version = %(version)s, consent = recipient.consent,
+                friend_status = recipient.friend_status, changed_at = %(at)s,
+                claim = NULL, leased_until = NULL
+            FROM unnest(%(ids)s::bigint[], %(rules)s::text[]) AS given (id, rule),
+                 recipients_recipient recipient
+            WHERE message.id = given.id AND recipient.id = message.recipient_id
+              AND message.status = ANY(%(sources)s)
+            """,
+            {
+                "version": eligibility.VERSION,
+                "at": at,
+                "ids": list(rules),
+                "rules": list(rules.values()),
+                "sources": [status.value for status in SOURCES[Status.SKIPPED]],
+            },
+        )
 
 
 def _row(

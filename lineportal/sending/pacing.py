@@ -45,22 +45,31 @@ def reserve(road: Road, *, wanted: int, at: datetime) -> Slots:
     begin_at = max(pace.next_at, at)
     if begin_at >= at + HORIZON:
         return Slots(0, begin_at, pace.rate_per_second)
-    count = max(1, min(wanted, int(pace.rate_per_second)))
-    pace.next_at = begin_at + timedelta(seconds=count / pace.rate_per_second)
-    share = min(1.0, count / pace.rate_per_second)
-    pace.rate_per_second = min(
-        float(road.rate_per_second),
-        pace.rate_per_second * (1 + (_RECOVERY - 1) * share),
-    )
+    # A rate that an operator lowered holds from here on.
+    rate = min(pace.rate_per_second, float(road.rate_per_second))
+    count = max(1, min(wanted, int(rate)))
+    pace.next_at = begin_at + timedelta(seconds=count / rate)
+    share = min(1.0, count / rate)
+    pace.rate_per_second = min(float(road.rate_per_second), rate * (1 + (_RECOVERY - 1) * share))
     pace.changed_at = at
     pace.save()
-    return Slots(count, begin_at, pace.rate_per_second)
+    return Slots(count, begin_at, rate)
 
 
 def give_back(road: Road, *, unused: int, slots: Slots, at: datetime) -> None:
-    """Return slots that no message was found for, so that an idle look costs the road nothing."""
+    """Return slots that no message was found for, so that an idle look costs the road nothing.
+
+    Call in the transaction that reserved them: the row is still locked, the slots are its last.
+    """
     pace = Pace.objects.get(road=road)
     pace.next_at -= timedelta(seconds=unused / slots.rate_per_second)
+    pace.save(update_fields=["next_at"])
+
+
+def hold(road: Road, *, at: datetime) -> None:
+    """The provider cannot be reached: leave it alone for a second; its rate is not the cause."""
+    pace = Pace.objects.select_for_update().get(road=road)
+    pace.next_at = max(pace.next_at, at + HORIZON)
     pace.save(update_fields=["next_at"])
 
 

@@ -55,7 +55,8 @@ def report(campaign: Campaign, *, at: datetime) -> Report:
     for status, rule, n in rows.annotate(total=Sum("n")):
         if n:
             by_status[status] = by_status.get(status, 0) + n
-            if rule:
+            # What was skipped and then delivered after all, by an earlier try, keeps its rule.
+            if rule and status == Status.SKIPPED:
                 by_rule[rule] = by_rule.get(rule, 0) + n
     waiting = by_status.get(Status.QUEUED, 0)
     rate, finishes_at = 0.0, None

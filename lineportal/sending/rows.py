@@ -19,6 +19,7 @@ from recipients.models import Recipient
 
 _BATCH = 2_000
 _ADDRESSES = ("phone", "line_user_id")
+_KEYS = (*_ADDRESSES, "consent", "friend_status")  # columns that are no values
 ITEM_LIMIT = 100  # characters
 
 
@@ -43,7 +44,8 @@ def from_file(content: bytes, *, account: OfficialAccount, item_column: str) -> 
         sheets.recipient_columns(sheet)
     except sheets.UnreadableFile as error:
         raise Invalid("file", str(error)) from error
-    if item_column and not sheet.letter(item_column):
+    item_name = _as_in_header(item_column, sheet)
+    if item_column and not item_name:
         raise Invalid(
             "item",
             _("The file has no column “%(name)s” for the item.") % {"name": item_column},
@@ -55,7 +57,7 @@ def from_file(content: bytes, *, account: OfficialAccount, item_column: str) -> 
             if row.problem:
                 column = row.problem_column
                 raise Invalid("file", row.problem)
-            item = row.cells.get(item_column, "") if item_column else ""
+            item = row.cells.get(item_name, "")
             lines.append(_line(row.number, row.cells, account=account, item=item))
         except Invalid as error:
             problems.append(
@@ -124,11 +126,17 @@ def _line(number: int, cells: Mapping[str, str], *, account: OfficialAccount, it
             raise Invalid("file", str(error)) from error
     if phone and erasure.is_erased(account, phone.e164):
         raise Invalid("file", _("this person asked to be forgotten; take the row out"))
-    known = {*_ADDRESSES, "consent", "friend_status"}
     if len(item) > ITEM_LIMIT:
         raise Invalid("item", _("the item has more than 100 characters"))
-    values = {name: cell for name, cell in cells.items() if name not in known}
+    values = {name: cell for name, cell in cells.items() if name not in _KEYS}
     return Line(number, phone, line_user_id, item, values)
+
+
+def _as_in_header(column: str, sheet: sheets.Sheet) -> str:
+    """Return a column's name as the rows use it; letter case and outer spaces do not count."""
+    letter = sheet.letter(column)
+    names = (*_KEYS, *sheet.header)
+    return next((name for name in names if letter and sheet.letter(name) == letter), "")
 
 
 def _are_texts(given: Any) -> bool:

@@ -78,8 +78,10 @@ SOURCES: dict[Status, frozenset[Status]] = {
             Status.EXPIRED,
             Status.REFUSED,
             Status.FAILED,
+            # Back in the queue, or taken out of it, after a try that had its effect all the same.
             Status.QUEUED,
             Status.CANCELLED,
+            Status.SKIPPED,
         }
     ),
 }

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
@@ -14,7 +15,7 @@ from typing import Any, TypeVar
 from django.db import close_old_connections, connections
 from procrastinate import JobContext
 from procrastinate.contrib.django import app
-from procrastinate.exceptions import ConnectorException
+from procrastinate.exceptions import ConnectorException, UniqueViolation
 from procrastinate.jobs import Status as JobStatus
 
 from lineportal.sending import (
@@ -32,6 +33,8 @@ from lineportal.sending.statuses import Status
 from recipients import imports
 from recipients.models import RecipientImport
 from templates_app.models import State
+
+log = logging.getLogger(__name__)
 
 THREADS = 8  # of database work per worker process
 HEARTBEAT_SECONDS = 3.0
@@ -111,19 +114,22 @@ async def retry_stalled(context: JobContext, timestamp: int) -> None:
     for job in await manager.get_stalled_jobs(seconds_since_heartbeat=STALLED_SECONDS):
         try:
             await manager.retry_job(job)
-        except ConnectorException:
+        except UniqueViolation:
             # The same work waits in the queue already, behind this job's lock: drop this one.
             await manager.finish_job(job, JobStatus.FAILED, delete_job=True)
+        except ConnectorException as error:
+            log.warning("job %s was put back by another worker: %s", job.id, error)
 
 
 def _seed() -> None:
     at = clock.now()
-    due = Campaign.objects.filter(state=Campaign.State.SCHEDULED, scheduled_at__lte=at)
-    for campaign in due.order_by("scheduled_at"):
-        campaigns.start_scheduled(campaign, at=at)
     for road_id in outbox.due_roads(at=at):
         lanes.wake_road(road_id)
     campaigns.finish_done(at=at)
+    # Last, for a start may take long, and must not keep the others waiting.
+    due = Campaign.objects.filter(state=Campaign.State.SCHEDULED, scheduled_at__lte=at)
+    for campaign in due.order_by("scheduled_at"):
+        campaigns.start_scheduled(campaign, at=at)
 
 
 def _finish() -> None:
@@ -135,6 +141,7 @@ def _keep_house() -> None:
     outbox.sweep(at=at)
     receipts.expire(at=at)
     reports.squash()
+    campaigns.cancel_left_behind(at=at)
     left_behind = Message.objects.filter(status=Status.QUEUED).exclude(
         template__state=State.APPROVED
     )

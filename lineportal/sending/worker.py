@@ -27,6 +27,7 @@ from lineportal.providers.base import (
     Provider,
     SendResult,
 )
+from lineportal.providers.line import BadCredentials
 from lineportal.sending import campaigns, clock, outbox, pacing, routing
 from lineportal.sending.models import Campaign
 from lineportal.sending.outbox import Claim, Claimed, Sent
@@ -39,7 +40,13 @@ log = logging.getLogger(__name__)
 CONNECTIONS = 64  # open at once per road and worker; the largest slice
 CLAIM = 500  # messages
 TURN_SECONDS = 1.0  # a lane gives way after this, so that a pause bites and roads share workers
+# No POST starts later than this after its row became `sending`, so that the lease outlasts it.
+POST_SECONDS = outbox.LEASE.total_seconds() - http.TOTAL_SECONDS
 RECORD_TRIES = 30  # one a second: longer than a restart of the database
+
+_TOO_SLOW = SendResult(
+    Outcome.UNAVAILABLE, code="too_slow", detail="The worker was too slow; nothing was sent."
+)
 
 Result = TypeVar("Result")
 
@@ -73,10 +80,15 @@ class RoadWork:
 
 
 class Roads:
-    """The roads of one worker process, opened when first needed and closed together."""
+    """The roads of one worker process, opened when first needed and closed together.
 
-    def __init__(self) -> None:
+    `build` makes a road's provider.
+    """
+
+    def __init__(self, build: Callable[[Road], Provider] = routing.build) -> None:
+        self._build = build
         self._open: dict[int, RoadWork] = {}
+        self._replaced: list[RoadWork] = []  # the other lane may be in the middle of a slice
 
     async def get(self, road_id: int, in_database: InDatabase) -> RoadWork:
         """Return the road's work; built anew when its credentials or address changed."""
@@ -87,29 +99,32 @@ class Roads:
             if all(getattr(known.road, name) == getattr(road, name) for name in same):
                 known.road = road
                 return known
-            await known.session.close()
+            self._replaced.append(known)
         routing.check_base_url(road.api_base_url)
-        work = RoadWork(road, routing.build(road), http.session(connections=CONNECTIONS))
+        work = RoadWork(road, self._build(road), http.session(connections=CONNECTIONS))
         self._open[road_id] = work
         return work
 
     async def close(self) -> None:
-        for work in self._open.values():
+        for work in (*self._open.values(), *self._replaced):
             await work.session.close()
         self._open.clear()
+        self._replaced.clear()
 
 
 async def drain(road_id: int, roads: Roads, in_database: InDatabase) -> bool:
     """Send what is due on a road for about a second; return whether more may be due."""
     try:
         work = await roads.get(road_id, in_database)
-    except (Invalid, Road.DoesNotExist) as refusal:
+    except (Invalid, BadCredentials, Road.DoesNotExist) as refusal:
         log.error("road %s is not used: %s", road_id, refusal)
         return False
     ends_at = time.monotonic() + TURN_SECONDS
     while time.monotonic() < ends_at:
         claim = await in_database(_claim, work.road)
         if not claim.messages:
+            if claim.taken:
+                continue  # all of them are excluded or too late now; there may be more
             ahead = (claim.slots.begin_at - await in_database(clock.now)).total_seconds()
             if claim.slots.count == 0 and ahead > 0:
                 await asyncio.sleep(min(ahead, TURN_SECONDS))  # the coming slots are taken
@@ -155,18 +170,37 @@ async def _send_slice(
             outgoing[message.id] = drawn
         else:
             sent.append(Sent(message, drawn))
+    ends_at = time.monotonic() + POST_SECONDS
     begun = await in_database(_begin, claim, hashes)
     sent = [each for each in sent if each.message.id in begun]
     posted = [message for message in messages if message.id in begun and message.id in outgoing]
+    if time.monotonic() > ends_at:
+        sent += [Sent(message, _TOO_SLOW) for message in posted]
+        posted = []
     results = await asyncio.gather(
-        *(work.provider.send(work.session, outgoing[message.id]) for message in posted)
+        *(work.provider.send(work.session, outgoing[message.id]) for message in posted),
+        return_exceptions=True,
     )
-    sent += [Sent(message, result) for message, result in zip(posted, results, strict=True)]
+    # A provider never raises; should one do so all the same, the others' results are still kept.
+    bugs = [result for result in results if isinstance(result, BaseException)]
+    sent += [
+        Sent(message, result)
+        for message, result in zip(posted, results, strict=True)
+        if not isinstance(result, BaseException)
+    ]
     await _record(sent, in_database)
+    if bugs:
+        raise bugs[0]
     return await in_database(_react, work.road, sent)
 
 
 def _draw(work: RoadWork, message: Claimed) -> OutgoingMessage | SendResult:
+    if not message.may_be_repeated:
+        return SendResult(
+            Outcome.UNCERTAIN,
+            code="retry_key_forgotten",
+            detail="The last try was over 23 hours ago; LINE would not know it as a repeat.",
+        )
     drawing = work.drawings[message.template_id]
     if not drawing.is_intact or drawing.content_hash != message.body_template_hash:
         return SendResult(
@@ -247,6 +281,10 @@ def unit_name(template: MessageTemplate) -> str:
 def _react(road: Road, sent: list[Sent]) -> bool:
     """Slow down, or stop campaigns that would only fail on; return whether to stop this claim."""
     at = clock.now()
+    is_unreachable = any(each.result.outcome is Outcome.UNAVAILABLE for each in sent)
+    if is_unreachable:
+        with transaction.atomic():
+            pacing.hold(road, at=at)
     throttled = [each for each in sent if each.result.outcome is Outcome.THROTTLED]
     if throttled:
         with transaction.atomic():
@@ -269,4 +307,4 @@ def _react(road: Road, sent: list[Sent]) -> bool:
                 campaigns.pause(campaign, by=None, at=at, reason=f"{road.provider}: {reason}")
             except campaigns.WrongState:
                 continue  # somebody paused or ended it meanwhile
-    return bool(throttled or faults)
+    return bool(throttled or faults or is_unreachable)
