@@ -51,6 +51,9 @@ class MessageTemplate(models.Model):
     # Drawn once at submit: the message object that goes out, placeholders aside.
     bubble = models.JSONField(null=True, blank=True)
     content_hash = models.CharField(max_length=64, blank=True)
+    # Undelivered after so long, a notification is flagged, so that another channel may take over.
+    # No part of what is decided on; it changes nothing that is sent.
+    overdue_minutes = models.PositiveIntegerField(null=True, blank=True)
 
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
     created_at = models.DateTimeField()

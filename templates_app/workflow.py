@@ -230,7 +230,7 @@ def reject(
 def revoke(template: MessageTemplate, *, by: User, at: datetime, reason: str) -> MessageTemplate:
     """Record that LINE, or we, took an approval back; nothing more goes out on this version.
 
-    What is queued on it is cancelled by `sending.campaigns.withdraw`, which doors call.
+    What is queued on it is cancelled by `sending.withdrawal.withdraw`, which doors call.
     """
     access.require(by, REVOKE, template.account_id)
     _check_reason(reason)

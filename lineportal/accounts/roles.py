@@ -41,12 +41,14 @@ _SENDER = (
     "sending.run_campaign",
     "sending.send_message",
     "sending.settle_message",
+    "sending.stop_sending",
 )
 _MANAGER = (
     "accounts.manage_accounts",
     "accounts.change_officialaccount",
     "recipients.erase_recipient",
     "recipients.reveal_phone",
+    "sending.lift_stop",
     "audit.view_auditentry",
 )
 

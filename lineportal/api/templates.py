@@ -19,7 +19,7 @@ from lineportal.accounts import access
 from lineportal.accounts.models import Service
 from lineportal.api.fields import account_named, user_of
 from lineportal.api.resource import Resource
-from lineportal.sending import campaigns, previews
+from lineportal.sending import previews, withdrawal
 from templates_app import findings, workflow
 from templates_app.models import MessageTemplate, State
 
@@ -155,7 +155,7 @@ class Templates(
     @extend_schema(request=RevokeIn, responses=TemplateOut)
     @action(detail=True, methods=["post"])
     def revoke(self, request: Request, pk: str) -> Response:
-        return self._act(campaigns.revoke_template, **_read(RevokeIn, request))
+        return self._act(withdrawal.revoke_template, **_read(RevokeIn, request))
 
     @extend_schema(request=None, responses={201: TemplateOut})
     @action(detail=True, methods=["post"])

@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from lineportal.console.base import ActForm, Desk, user_of
-from lineportal.sending import campaigns
+from lineportal.sending import withdrawal
 from templates_app import content as contents
 from templates_app import findings, workflow
 from templates_app.models import Category, DecidedBy, MessageTemplate, State
@@ -196,6 +196,6 @@ class TemplateDesk(Desk):
             "approve": workflow.approve,
             "reject": workflow.reject,
             "revise": workflow.revise,
-            "revoke": campaigns.revoke_template,
+            "revoke": withdrawal.revoke_template,
         }
         return acts[act](obj, by=user_of(request), at=timezone.now(), **details)

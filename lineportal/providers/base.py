@@ -40,16 +40,18 @@ class OutgoingMessage:
     """One message, ready for the wire.
 
     `address` is `+E.164` for `lon`, a LINE user id for `oa`. `body` is the approved and frozen
-    drawing with its placeholders filled: for `lon` bubbles and `oa` a LINE message object, for
-    catalogue content `{"templateKey", "body"}`. `reference` identifies the attempt: delivery tag
-    for `lon`, retry key for `oa`. `unit` is the stable name under which LINE counts this template.
+    drawing with its placeholders filled, as JSON text: for `lon` bubbles and `oa` a LINE message
+    object, for catalogue content `{"templateKey", "body"}`, where `is_catalogue` is set.
+    `reference` identifies the attempt: delivery tag for `lon`, retry key for `oa`. `unit` is the
+    stable name under which LINE counts this template.
     """
 
     service: str  # "lon" or "oa"
     address: str
-    body: Mapping[str, Any]
+    body: str
     reference: UUID
     unit: str = ""
+    is_catalogue: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +118,16 @@ class Provider(Protocol):
         """Return the bytes that `send` would post; preview and wire are the same."""
         ...
 
-    async def send(self, session: aiohttp.ClientSession, message: OutgoingMessage) -> SendResult:
-        """Post one message. Never raises for the network or the answer; never logs a secret."""
+    async def send(
+        self,
+        session: aiohttp.ClientSession,
+        message: OutgoingMessage,
+        request: WireRequest | None = None,
+    ) -> SendResult:
+        """Post one message. Never raises for the network or the answer; never logs a secret.
+
+        `request` is what `wire` made of it, where the caller has that already.
+        """
         ...
 
 

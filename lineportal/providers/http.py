@@ -108,6 +108,8 @@ def masked(text: str, *, hidden: Iterable[str] = ()) -> str:
     `hidden` are texts to leave out wherever they stand, however short. What PostgreSQL cannot
     store (NUL, lone surrogates) and control characters become spaces.
     """
+    if not text:
+        return ""
     for each in hidden:
         if each:
             text = text.replace(each, "***")
@@ -117,6 +119,8 @@ def masked(text: str, *, hidden: Iterable[str] = ()) -> str:
 
 def printable(text: str) -> str:
     """Return the text with a space for every character that cannot be shown or stored."""
+    if text.isprintable():
+        return text
     return "".join(c if c.isprintable() else " " for c in text)
 
 

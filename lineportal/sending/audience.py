@@ -102,11 +102,27 @@ def sentence(verdict: str, rule: str) -> str:
     return _("Nothing speaks against it.")
 
 
-def write_campaign(campaign: Campaign, *, at: datetime) -> int:
-    """Write one message per person or row, queued or skipped; return how many."""
+def chunk_end(campaign: Campaign, *, after: int, size: int) -> int | None:
+    """Return the id of the `size`-th person behind `after`; None where no more follow that one."""
+    people = filters.people(campaign.account, campaign.audience).filter(pk__gt=after)
+    ends = people.order_by("pk").values_list("pk", flat=True)[size - 1 : size + 1]
+    return ends[0] if len(ends) == 2 else None
+
+
+def write_campaign(
+    campaign: Campaign, *, at: datetime, after: int = 0, through: int | None = None
+) -> int:
+    """Write one message per person or row, queued or skipped; return how many.
+
+    `after` and `through` limit it to people with ids behind the one and up to the other.
+    """
+    source = _of(campaign)
+    if isinstance(source, _Filter):
+        people = source.people.filter(pk__gt=after)
+        source = _Filter(people if through is None else people.filter(pk__lte=through))
     sql, params = _insert(
         campaign.template,
-        _of(campaign),
+        source,
         at=at,
         values=campaign.values,
         campaign=campaign,

@@ -12,22 +12,22 @@ from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from lineportal.accounts import access
 from lineportal.accounts.models import OfficialAccount, Road
 from lineportal.audit import chain
-from lineportal.sending import audience as audiences
-from lineportal.sending import filters, lanes
-from lineportal.sending.models import Campaign, Message
-from lineportal.sending.statuses import SOURCES, UNFINISHED, Status
+from lineportal.sending import filters, freezing, lanes, policies
+from lineportal.sending.models import Campaign, Message, StopCode
+from lineportal.sending.statuses import SOURCES, Status
 from recipients.intake import Invalid
 from templates_app import workflow
 from templates_app.models import MessageTemplate, State
 
 ADD = "sending.add_campaign"
 RUN = "sending.run_campaign"
+CANARY_LIMIT = 1_000_000  # messages
 
 
 class WrongState(Exception):
@@ -77,9 +77,11 @@ def create(
     item_column: str = "",
     scheduled_at: datetime | None = None,
     not_after: datetime | None = None,
+    canary_size: int | None = None,
 ) -> Campaign:
     """Make a draft campaign on an approved version; rows of a file are added by `rows.add`.
 
+    `canary_size`: so many are sent first; without it the account's own, if any.
     Raises PermissionDenied, Invalid, NameTaken, WrongState.
     """
     access.require(by, ADD, account)
@@ -93,6 +95,10 @@ def create(
         raise Invalid("not_after", _("This moment has passed already; choose a later one."))
     if not_after and scheduled_at and not_after <= scheduled_at:
         raise Invalid("not_after", _("The end lies before the scheduled start."))
+    if canary_size is None:
+        canary_size = policies.of(account.pk).canary_size
+    elif not 1 <= canary_size <= CANARY_LIMIT:
+        raise Invalid("canary_size", _("Give a whole number from 1 to 1,000,000."))
     audience = dict(audience or {})
     if "rows" not in audience:
         try:
@@ -113,126 +119,110 @@ def create(
                 item_column=item_column,
                 scheduled_at=scheduled_at,
                 not_after=not_after,
+                canary_size=canary_size,
                 created_by=by,
                 created_at=at,
             )
     except IntegrityError as error:
         raise _name_taken(Campaign.objects.get(account=account, name=name)) from error
-    _audit("create", campaign, by=by, at=at, template=template.pk)
+    audit("create", campaign, by=by, at=at, template=template.pk)
     return campaign
 
 
 @transaction.atomic
-def start(campaign: Campaign, *, by: User, at: datetime) -> Campaign:
+def start(
+    campaign: Campaign, *, by: User, at: datetime, not_after: datetime | None = None
+) -> Campaign:
     """Freeze the audience and begin to send, or schedule where a later start was given.
 
-    Raises PermissionDenied, WrongState.
+    `not_after` replaces the campaign's own, as it must where that has passed. Large audiences are
+    written by a worker; nothing is sent before all of it is there.
+    Raises PermissionDenied, WrongState, Invalid.
     """
     access.require(by, RUN, campaign.account_id)
-    campaign = _locked(campaign)
+    campaign = locked(campaign)
     if campaign.state != Campaign.State.DRAFT:
         raise _wrong_state(campaign, _("started"))
+    if not_after is not None:
+        campaign.not_after = not_after
+    if campaign.not_after is not None and campaign.not_after <= at:
+        raise Invalid(
+            "not_after", _("The end of the campaign has passed; give a later one to start it.")
+        )
     campaign.started_by = by
+    campaign.stop_code = campaign.stop_reason = ""
     if campaign.scheduled_at and campaign.scheduled_at > at:
         campaign.state = Campaign.State.SCHEDULED
-        campaign.save(update_fields=["state", "started_by"])
-        _audit("schedule", campaign, by=by, at=at)
+        campaign.save()
+        audit("schedule", campaign, by=by, at=at)
         return campaign
-    return _freeze_and_run(campaign, by=by, at=at)
+    return freeze_and_run(campaign, by=by, at=at)
 
 
 @transaction.atomic
-def start_scheduled(campaign: Campaign, *, at: datetime) -> None:
-    """Start a campaign whose time has come; where it cannot, it is cancelled and says why."""
-    campaign = _locked(campaign)
-    if campaign.state != Campaign.State.SCHEDULED:
-        return
-    if campaign.not_after and campaign.not_after <= at:
-        _end(
-            campaign,
-            Campaign.State.CANCELLED,
-            _("Its time had passed before it could start."),
-        )
-        _audit("cancel", campaign, by=None, at=at)
-        return
-    if campaign.template.state != State.APPROVED:
-        _end(
-            campaign,
-            Campaign.State.CANCELLED,
-            _("Its template is not approved any more."),
-        )
-        _audit("cancel", campaign, by=None, at=at)
-        return
-    try:
-        _freeze_and_run(campaign, by=None, at=at)
-    except WrongState as refusal:  # nothing is written yet
-        _end(campaign, Campaign.State.CANCELLED, str(refusal))
-        _audit("cancel", campaign, by=None, at=at)
-
-
-@transaction.atomic
-def pause(campaign: Campaign, *, by: User | None, at: datetime, reason: str = "") -> Campaign:
+def pause(
+    campaign: Campaign,
+    *,
+    by: User | None,
+    at: datetime,
+    reason: str = "",
+    code: str = StopCode.PERSON,
+) -> Campaign:
     """Stop claiming; what is in flight ends. `by` None is the system, which gives the reason."""
     if by is not None:
         access.require(by, RUN, campaign.account_id)
-    campaign = _locked(campaign)
+    campaign = locked(campaign)
     if campaign.state != Campaign.State.RUNNING:
         raise _wrong_state(campaign, _("paused"))
-    campaign.state, campaign.stop_reason = Campaign.State.PAUSED, reason
-    campaign.save(update_fields=["state", "stop_reason"])
-    _audit("pause", campaign, by=by, at=at, has_reason=bool(reason))
+    move(campaign, Campaign.State.PAUSED, reason, code)
+    audit("pause", campaign, by=by, at=at, code=code)
     return campaign
 
 
 @transaction.atomic
 def resume(campaign: Campaign, *, by: User, at: datetime) -> Campaign:
-    """Go on with a paused campaign, if its template is still approved."""
+    """Go on with a paused campaign, if its template is still approved.
+
+    After a canary this releases the rest. What waits for a second person is confirmed instead.
+    """
     access.require(by, RUN, campaign.account_id)
-    campaign = _locked(campaign)
+    campaign = locked(campaign)
     if campaign.state != Campaign.State.PAUSED:
         raise _wrong_state(campaign, _("resumed"))
-    _require_approved(campaign.template)
-    campaign.state, campaign.stop_reason = Campaign.State.RUNNING, ""
-    campaign.save(update_fields=["state", "stop_reason"])
-    _wake(campaign)
-    _audit("resume", campaign, by=by, at=at)
-    return campaign
+    if campaign.stop_code == StopCode.SECOND_KEY:
+        raise WrongState(_("This campaign waits for a second person, who confirms it."))
+    return _go_on(campaign, "resume", by=by, at=at)
+
+
+@transaction.atomic
+def confirm(campaign: Campaign, *, by: User, at: datetime) -> Campaign:
+    """Turn the second key: somebody else than who made or started it lets the campaign go.
+
+    Raises PermissionDenied, FourEyes, WrongState.
+    """
+    access.require(by, RUN, campaign.account_id)
+    campaign = locked(campaign)
+    if campaign.state != Campaign.State.PAUSED or campaign.stop_code != StopCode.SECOND_KEY:
+        raise _wrong_state(campaign, _("confirmed"))
+    if by.pk in (campaign.created_by_id, campaign.started_by_id):
+        raise workflow.FourEyes(
+            _("You made or started this campaign; a second person confirms it.")
+        )
+    campaign.confirmed_by = by
+    return _go_on(campaign, "confirm", by=by, at=at)
 
 
 @transaction.atomic
 def cancel(campaign: Campaign, *, by: User, at: datetime) -> Campaign:
     """End a campaign for good; what is queued is cancelled, what was sent stays as it is."""
     access.require(by, RUN, campaign.account_id)
-    campaign = _locked(campaign)
+    campaign = locked(campaign)
     if campaign.state in (Campaign.State.FINISHED, Campaign.State.CANCELLED):
         raise _wrong_state(campaign, _("cancelled"))
-    _end(campaign, Campaign.State.CANCELLED, "")
-    cancelled = _cancel_queued_of(campaign, at=at)
-    _audit("cancel", campaign, by=by, at=at, cancelled=cancelled)
+    move(campaign, Campaign.State.CANCELLED, "")
+    cancelled = cancel_queued_of(campaign, at=at)
+    audit("cancel", campaign, by=by, at=at, cancelled=cancelled)
     return campaign
-
-
-@transaction.atomic
-def revoke_template(
-    template: MessageTemplate, *, by: User, at: datetime, reason: str
-) -> MessageTemplate:
-    """Revoke an approved version and stop everything that would still go out on it."""
-    template = workflow.revoke(template, by=by, at=at, reason=reason)
-    withdraw(template, at=at)
-    return template
-
-
-@transaction.atomic
-def withdraw(template: MessageTemplate, *, at: datetime) -> int:
-    """Cancel what is queued on a version that is not approved any more, and pause its campaigns."""
-    why = _("The template was revoked.")
-    for campaign in Campaign.objects.select_for_update().filter(
-        template=template, state=Campaign.State.RUNNING
-    ):
-        campaign.state, campaign.stop_reason = Campaign.State.PAUSED, why
-        campaign.save(update_fields=["state", "stop_reason"])
-        _audit("pause", campaign, by=None, at=at, has_reason=True)
-    return cancel_queued(Message.objects.filter(template=template), at=at, detail=why)
 
 
 @transaction.atomic
@@ -241,36 +231,13 @@ def reopen(campaign_id: int, *, by: User, at: datetime) -> None:
 
     `finish_done` ends it again. Raises WrongState for a cancelled one.
     """
-    campaign = _locked(Campaign(pk=campaign_id))
+    campaign = locked(Campaign(pk=campaign_id))
     if campaign.state == Campaign.State.CANCELLED:
         raise _wrong_state(campaign, _("sent from"))
     if campaign.state == Campaign.State.FINISHED:
         campaign.state, campaign.finished_at = Campaign.State.RUNNING, None
         campaign.save(update_fields=["state", "finished_at"])
-        _audit("reopen", campaign, by=by, at=at)
-
-
-def finish_done(*, at: datetime) -> int:
-    """Finish running campaigns of which nothing is queued or sending; return how many."""
-    done = 0
-    for campaign in Campaign.objects.filter(state=Campaign.State.RUNNING):
-        if not _is_done(campaign):
-            continue
-        with transaction.atomic():
-            running = Campaign.objects.filter(pk=campaign.pk, state=Campaign.State.RUNNING)
-            # Looked at again under the lock: somebody may have sent a message once more.
-            if running.select_for_update(skip_locked=True).exists() and _is_done(campaign):
-                done += running.update(state=Campaign.State.FINISHED, finished_at=at)
-    return done
-
-
-def cancel_left_behind(*, at: datetime) -> int:
-    """Cancel what came back to the queue after its campaign was cancelled; return how many."""
-    queued = Message.objects.filter(campaign=OuterRef("pk"), status=Status.QUEUED)
-    cancelled = 0
-    for campaign in Campaign.objects.filter(Exists(queued), state=Campaign.State.CANCELLED):
-        cancelled += _cancel_queued_of(campaign, at=at)
-    return cancelled
+        audit("reopen", campaign, by=by, at=at)
 
 
 @transaction.atomic
@@ -295,15 +262,23 @@ def available_acts(campaign: Campaign, user: User) -> list[str]:
     """Return the names of the acts that this person may do on the campaign now, for buttons."""
     if not access.may(user, RUN, campaign.account_id):
         return []
-    return {
+    acts = {
         Campaign.State.DRAFT: ["start", "cancel"],
         Campaign.State.SCHEDULED: ["cancel"],
         Campaign.State.RUNNING: ["pause", "cancel"],
         Campaign.State.PAUSED: ["resume", "cancel"],
     }.get(Campaign.State(campaign.state), [])
+    if campaign.state == Campaign.State.PAUSED and campaign.stop_code == StopCode.SECOND_KEY:
+        is_second = user.pk not in (campaign.created_by_id, campaign.started_by_id)
+        acts = ["confirm", "cancel"] if is_second else ["cancel"]
+    may_retry = campaign.state in (Campaign.State.FINISHED, Campaign.State.PAUSED)
+    if may_retry and Message.objects.filter(campaign=campaign, status=Status.FAILED).exists():
+        acts = [*acts, "retry"]
+    return acts
 
 
-def _freeze_and_run(campaign: Campaign, *, by: User | None, at: datetime) -> Campaign:
+def freeze_and_run(campaign: Campaign, *, by: User | None, at: datetime) -> Campaign:
+    """Freeze a locked campaign and set it running; raises WrongState before anything is done."""
     _require_approved(campaign.template)
     if workflow.current_hash(campaign.template) != campaign.template.content_hash:
         raise WrongState(_("The template is not what was approved; it cannot be sent."))
@@ -315,38 +290,48 @@ def _freeze_and_run(campaign: Campaign, *, by: User | None, at: datetime) -> Cam
         )
     campaign.frozen_at = campaign.started_at = at
     campaign.state = Campaign.State.RUNNING
-    campaign.save(update_fields=["state", "frozen_at", "started_at", "started_by"])
-    written = audiences.write_campaign(campaign, at=at)
+    campaign.save()
     if road.used_at is None:
         Road.objects.filter(pk=road.pk, used_at__isnull=True).update(used_at=at)
-    if _is_done(campaign):
-        campaign.state, campaign.finished_at = Campaign.State.FINISHED, at
-        campaign.save(update_fields=["state", "finished_at"])
-    _wake(campaign)
-    _audit("start", campaign, by=by, at=at, messages=written)
+    audit("start", campaign, by=by, at=at)
+    if freezing.is_small(campaign):
+        freezing.write_all(campaign.pk, at=at)
+    else:
+        lanes.wake_writer(campaign.pk)
+    return locked(campaign)
+
+
+def _go_on(campaign: Campaign, act: str, *, by: User, at: datetime) -> Campaign:
+    _require_approved(campaign.template)
+    campaign.held_after = None if campaign.stop_code == StopCode.CANARY else campaign.held_after
+    campaign.state, campaign.stop_code, campaign.stop_reason = Campaign.State.RUNNING, "", ""
+    campaign.resumed_at = at
+    campaign.save()
+    wake(campaign)
+    audit(act, campaign, by=by, at=at)
     return campaign
 
 
-def _cancel_queued_of(campaign: Campaign, *, at: datetime) -> int:
+def cancel_queued_of(campaign: Campaign, *, at: datetime) -> int:
+    """Cancel what is queued of a cancelled campaign; return how many."""
     why = _("The campaign was cancelled.")
     return cancel_queued(Message.objects.filter(campaign=campaign), at=at, detail=why)
 
 
-def _is_done(campaign: Campaign) -> bool:
-    return not Message.objects.filter(campaign=campaign, status__in=UNFINISHED).exists()
-
-
-def _wake(campaign: Campaign) -> None:
+def wake(campaign: Campaign) -> None:
+    """Have the workers look at the campaign's road."""
     road = Road.objects.get(account=campaign.account, service=campaign.template.service)
     lanes.wake_road(road.pk)
 
 
-def _end(campaign: Campaign, state: str, reason: str) -> None:
-    campaign.state, campaign.stop_reason = state, reason
-    campaign.save(update_fields=["state", "stop_reason"])
+def move(campaign: Campaign, state: str, reason: str, code: str = "") -> None:
+    """Put a locked campaign into a state, and say why."""
+    campaign.state, campaign.stop_reason, campaign.stop_code = state, reason, code
+    campaign.save(update_fields=["state", "stop_reason", "stop_code"])
 
 
-def _locked(campaign: Campaign) -> Campaign:
+def locked(campaign: Campaign) -> Campaign:
+    """Return the campaign as it is now, its row locked until the transaction ends."""
     return (
         Campaign.objects.select_for_update(of=("self",))
         .select_related("account", "template")
@@ -381,7 +366,8 @@ def _name_taken(campaign: Campaign) -> NameTaken:
     )
 
 
-def _audit(act: str, campaign: Campaign, *, by: User | None, at: datetime, **facts: Any) -> None:
+def audit(act: str, campaign: Campaign, *, by: User | None, at: datetime, **facts: Any) -> None:
+    """Write an act on a campaign into the audit."""
     chain.write(
         f"campaign.{act}",
         subject=campaign,

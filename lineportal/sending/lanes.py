@@ -14,6 +14,7 @@ LANES_PER_ROAD = 2  # one drains while the other records
 DRAIN = "lineportal.drain_road"
 READ_INBOX = "lineportal.read_inbox"
 RUN_IMPORT = "lineportal.run_import"
+FREEZE = "lineportal.freeze_audience"
 
 
 def wake_road(road_id: int) -> None:
@@ -32,6 +33,12 @@ def wake_import(import_id: int) -> None:
     """Have a worker run a received import."""
     name = f"import:{import_id}"
     _defer(RUN_IMPORT, lock=name, queueing_lock=name, import_id=import_id)
+
+
+def wake_writer(campaign_id: int) -> None:
+    """Have a worker write the messages of a started campaign."""
+    name = f"freeze:{campaign_id}"
+    _defer(FREEZE, lock=name, queueing_lock=name, campaign_id=campaign_id)
 
 
 def _defer(task: str, *, lock: str, queueing_lock: str, **arguments: int) -> None:

@@ -6,7 +6,6 @@ import hashlib
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
-from uuid import uuid4
 
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
@@ -15,8 +14,8 @@ from django.utils.translation import gettext as _
 from lineportal.accounts import access
 from lineportal.accounts.models import OfficialAccount, Road
 from lineportal.audit import chain
-from lineportal.sending import audience, campaigns, lanes
-from lineportal.sending.models import Attempt, Message, RequestKey
+from lineportal.sending import audience, campaigns, lanes, retries
+from lineportal.sending.models import Message, RequestKey
 from lineportal.sending.statuses import Status, Verdict
 from recipients import erasure, intake, words
 from recipients.intake import Invalid
@@ -134,29 +133,8 @@ def send_again(message: Message, *, by: User, at: datetime) -> Message:
         raise CannotSendAgain(_("This person asked to be forgotten; nothing is sent any more."))
     if message.not_after is not None and message.not_after <= at:
         raise CannotSendAgain(_("The time until which it was to be sent has passed."))
-    Attempt.objects.create(
-        message=message,
-        number=message.past_attempts.count() + 1,
-        reference=message.reference,
-        started_at=message.attempt_started_at or message.queued_at,
-        ended_at=message.attempt_ended_at,
-        http_status=message.http_status,
-        request_id=message.request_id,
-        outcome=message.outcome,
-        detail=message.detail,
-        body_sha256=message.body_sha256,
-    )
-    message.status, message.reference, message.ready_at, message.changed_at = (
-        Status.QUEUED, uuid4(), at, at,
-    )  # fmt: skip
-    message.attempt_started_at = message.attempt_ended_at = message.expires_at = None
-    message.http_status, message.request_id, message.outcome, message.detail = (
-        None,
-        "",
-        "",
-        "",
-    )
-    message.save()
+    retries.requeue([message.pk], at=at)
+    message.refresh_from_db()
     road = Road.objects.get(account_id=message.account_id, service=message.service)
     lanes.wake_road(road.pk)
     chain.write("message.again", subject=message, by=by, at=at, account_id=message.account_id)

@@ -6,6 +6,7 @@ its POST; results are written in one statement. Instants come from PostgreSQL's 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -17,15 +18,13 @@ from django.utils.translation import gettext as _
 
 from lineportal.accounts.models import Road
 from lineportal.providers.base import Outcome, SendResult
-from lineportal.sending import pacing, windows
-from lineportal.sending.models import Campaign, Message
+from lineportal.sending import due, pacing, stops
+from lineportal.sending.due import LEASE, REPEAT_LIFE, Claimed
+from lineportal.sending.models import Message, Stroke
 from lineportal.sending.statuses import SOURCES, Status
-from recipients import eligibility
-from templates_app.models import Category, State
 
-LEASE = timedelta(seconds=30)  # of a claim, and of a row in flight beyond the provider's time-out
-REPEAT_LIFE = timedelta(hours=23)  # LINE keeps a retry key for 24 hours
 DELIVERY_LIFE = timedelta(hours=24)  # after that silence means: not delivered
+STROKE_LIFE = timedelta(minutes=10)
 _BACKOFF = (1, 2, 5, 10, 30, 60)  # seconds before try 2, 3, ...
 
 # What one attempt's outcome makes of a `lon` message; `oa` differs where it may be repeated.
@@ -40,31 +39,17 @@ STATUS_AFTER = {
 
 
 @dataclass(frozen=True, slots=True)
-class Claimed:
-    """One message that a worker holds: all that is needed to draw and send it."""
-
-    id: int
-    template_id: int
-    campaign_id: int | None
-    service: str
-    address: str
-    values: dict[str, str]
-    reference: UUID
-    body_template_hash: str
-    may_be_repeated: bool = True  # False: LINE has forgotten the retry key of an earlier try
-
-
-@dataclass(frozen=True, slots=True)
 class Claim:
     """What a worker holds; `taken` counts the due rows, the excluded and late ones too."""
 
     token: UUID
     messages: list[Claimed]
     slots: pacing.Slots
+    at: datetime
     taken: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Sent:
     """The result of one attempt, to be recorded."""
 
@@ -79,40 +64,43 @@ def claim(road: Road, *, limit: int, at: datetime) -> Claim:
     """
     token = uuid4()
     with transaction.atomic():
-        if not road.account.is_active:
-            return Claim(token, [], pacing.Slots(0, at, 1))
+        if not road.account.is_active or stops.in_force(road.account_id).exists():
+            return Claim(token, [], pacing.Slots(0, at, 1), at)
         slots = pacing.reserve(road, wanted=limit, at=at)
         if slots.count == 0:
-            return Claim(token, [], slots)
-        found: list[int] = _take(road, None, token, limit=slots.count, at=at)
-        for campaign in _running(road, at=at):
-            if len(found) >= slots.count:
-                break
-            found += _take(road, campaign, token, limit=slots.count - len(found), at=at)
-        messages = _judged_again(found, at=at)
+            return Claim(token, [], slots, at)
+        taken, messages = due.take(road, token, limit=slots.count, at=at)
         if unused := slots.count - len(messages):
             pacing.give_back(road, unused=unused, slots=slots, at=at)
-    return Claim(token, messages, slots, taken=len(found))
+    return Claim(token, messages, slots, at, taken=taken)
 
 
-def begin(token: UUID, slice_of: Sequence[tuple[Claimed, str]], *, at: datetime) -> set[int]:
+def begin(
+    token: UUID,
+    slice_of: Sequence[tuple[Claimed, str]],
+    *,
+    at: datetime,
+    is_repeat: bool = False,
+) -> set[int]:
     """Move a slice to `sending` just before its POST; return the ids that may be posted.
 
     `slice_of` pairs each message with the SHA-256 of the body to be sent. A row that lost its
-    claim, its time, its approval, its running campaign or its active account is not among the
-    result.
+    claim, its time, its approval, its running campaign, its active account, or that a stop switch
+    holds, is not among the result. `is_repeat`: the answer to the same call was lost and nothing
+    of the slice was posted, so rows that it moved count too.
     """
     with connection.cursor() as cursor:
         cursor.execute(
-            """
+            f"""
             UPDATE sending_message message SET
                 status = 'sending', changed_at = %(at)s, leased_until = %(until)s,
-                attempts = message.attempts + 1, body_sha256 = given.body_sha256,
+                attempts = message.attempts + CASE message.status WHEN 'queued' THEN 1 ELSE 0 END,
+                body_sha256 = given.body_sha256,
                 attempt_started_at = COALESCE(message.attempt_started_at, %(at)s),
                 attempt_ended_at = NULL
             FROM unnest(%(ids)s::bigint[], %(hashes)s::text[]) AS given (id, body_sha256)
             WHERE message.id = given.id AND message.claim = %(token)s
-              AND message.status = 'queued'
+              AND message.status = ANY(%(from)s)
               AND (message.not_after IS NULL OR message.not_after > %(at)s)
               AND EXISTS (SELECT 1 FROM templates_app_messagetemplate template
                           WHERE template.id = message.template_id AND template.state = 'approved')
@@ -121,6 +109,7 @@ def begin(token: UUID, slice_of: Sequence[tuple[Claimed, str]], *, at: datetime)
                    WHERE campaign.id = message.campaign_id AND campaign.state = 'running'))
               AND EXISTS (SELECT 1 FROM accounts_officialaccount account
                           WHERE account.id = message.account_id AND account.is_active)
+              AND NOT {stops.holds_sql("message.account_id")}
             RETURNING message.id
             """,
             {
@@ -129,6 +118,7 @@ def begin(token: UUID, slice_of: Sequence[tuple[Claimed, str]], *, at: datetime)
                 "ids": [message.id for message, _hash in slice_of],
                 "hashes": [body_hash for _message, body_hash in slice_of],
                 "token": token,
+                "from": ["queued", "sending"] if is_repeat else ["queued"],
             },
         )
         return {pk for (pk,) in cursor.fetchall()}
@@ -181,7 +171,9 @@ def record(sent: Sequence[Sent], *, at: datetime) -> int:
             """,
             [at, at, *map(list, zip(*rows, strict=True))],
         )
-        return int(cursor.rowcount)
+        recorded = int(cursor.rowcount)
+        _count_strokes(sent, at=at)
+        return recorded
 
 
 def sweep(*, at: datetime) -> int:
@@ -206,14 +198,19 @@ def sweep(*, at: datetime) -> int:
     return again + lost
 
 
+def forget_strokes(*, at: datetime) -> None:
+    """Delete what live rates and breakers do not look back to."""
+    Stroke.objects.filter(at__lt=at - STROKE_LIFE).delete()
+
+
 def due_roads(*, at: datetime) -> list[int]:
     """Return the ids of roads that have something to claim now."""
     with connection.cursor() as cursor:
         cursor.execute(
-            """
+            f"""
             SELECT road.id FROM accounts_road road
             JOIN accounts_officialaccount account ON account.id = road.account_id
-            WHERE account.is_active AND (
+            WHERE account.is_active AND NOT {stops.holds_sql("account.id")} AND (
                 EXISTS (SELECT 1 FROM sending_message message
                         WHERE message.account_id = road.account_id
                           AND message.service = road.service AND message.campaign_id IS NULL
@@ -222,6 +219,8 @@ def due_roads(*, at: datetime) -> list[int]:
                            JOIN sending_message message ON message.campaign_id = campaign.id
                            WHERE campaign.account_id = road.account_id
                              AND campaign.state = 'running'
+                             AND campaign.written_at IS NOT NULL
+                             AND message.id <= COALESCE(campaign.held_after, message.id)
                              AND message.account_id = road.account_id
                              AND message.service = road.service
                              AND message.status = 'queued' AND message.ready_at <= %(at)s))
@@ -241,121 +240,23 @@ _MOVES = ", ".join(
 )
 
 
-def _running(road: Road, *, at: datetime) -> list[Campaign]:
-    campaigns = Campaign.objects.filter(
-        account=road.account,
-        state=Campaign.State.RUNNING,
-        template__service=road.service,
-        template__state=State.APPROVED,
-    ).order_by("started_at")
-    if not windows.is_open(road.account, at=at):
-        campaigns = campaigns.exclude(template__category=Category.MARKETING)
-    return list(campaigns)
-
-
-def _take(
-    road: Road, campaign: Campaign | None, token: UUID, *, limit: int, at: datetime
-) -> list[int]:
-    which = "message.campaign_id = %(campaign)s" if campaign else "message.campaign_id IS NULL"
-    marketing = (
-        "true" if windows.is_open(road.account, at=at) else "template.category <> 'marketing'"
-    )
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"""
-            WITH due AS (
-                SELECT message.id FROM sending_message message
-                JOIN templates_app_messagetemplate template ON template.id = message.template_id
-                WHERE message.account_id = %(account)s AND message.service = %(service)s
-                  AND {which} AND message.status = 'queued' AND message.ready_at <= %(at)s
-                  AND (message.leased_until IS NULL OR message.leased_until <= %(at)s)
-                  AND template.state = 'approved' AND {marketing}
-                ORDER BY message.ready_at, message.id
-                LIMIT %(limit)s FOR UPDATE OF message SKIP LOCKED
-            )
-            UPDATE sending_message message SET claim = %(token)s, leased_until = %(until)s
-            FROM due WHERE message.id = due.id RETURNING message.id
-            """,
-            {
-                "account": road.account_id,
-                "service": road.service,
-                "campaign": campaign.pk if campaign else None,
-                "limit": limit,
-                "token": token,
-                "at": at,
-                "until": at + LEASE,
-            },
+def _count_strokes(sent: Sequence[Sent], *, at: datetime) -> None:
+    """Note what a campaign just did, for its live rate and for the breakers."""
+    by_campaign: dict[int, Counter[Outcome]] = {}
+    for each in sent:
+        if each.message.campaign_id is not None:
+            counts = by_campaign.setdefault(each.message.campaign_id, Counter())
+            counts[each.result.outcome] += 1
+    Stroke.objects.bulk_create(
+        Stroke(
+            campaign_id=campaign_id,
+            at=at,
+            attempts=counts.total() - counts[Outcome.THROTTLED] - counts[Outcome.UNAVAILABLE],
+            refused=counts[Outcome.REFUSED],
+            uncertain=counts[Outcome.UNCERTAIN],
         )
-        return [pk for (pk,) in cursor.fetchall()]
-
-
-def _judged_again(ids: list[int], *, at: datetime) -> list[Claimed]:
-    """Apply every rule to what was taken; return the messages that may still go out."""
-    rows = Message.objects.filter(pk__in=ids).select_related("template").order_by("pk")
-    kept: list[Claimed] = []
-    late: list[int] = []
-    excluded: dict[int, str] = {}
-    for category in Category.values:
-        group = [row for row in rows if row.template.category == category]
-        for service in {row.service for row in group}:
-            asked = eligibility.Asked(service=service, category=category, at=at)
-            rules = eligibility.excluded([row.recipient_id for row in group], asked)
-            for row in (row for row in group if row.service == service):
-                if row.not_after and row.not_after <= at:
-                    late.append(row.pk)
-                elif row.recipient_id in rules:
-                    excluded[row.pk] = rules[row.recipient_id]
-                elif row.reference is not None:
-                    kept.append(
-                        Claimed(
-                            id=row.pk,
-                            template_id=row.template_id,
-                            campaign_id=row.campaign_id,
-                            service=row.service,
-                            address=row.address,
-                            values=row.values,
-                            reference=row.reference,
-                            body_template_hash=row.body_template_hash,
-                            may_be_repeated=row.service != "oa"
-                            or row.attempt_started_at is None
-                            or row.attempt_started_at > at - REPEAT_LIFE,
-                        )
-                    )
-    if excluded:
-        _skip(excluded, at=at)
-    Message.objects.filter(pk__in=late, status__in=SOURCES[Status.CANCELLED]).update(
-        status=Status.CANCELLED,
-        changed_at=at,
-        claim=None,
-        leased_until=None,
-        detail="too_late",
+        for campaign_id, counts in by_campaign.items()
     )
-    return sorted(kept, key=lambda message: message.id)
-
-
-def _skip(rules: dict[int, str], *, at: datetime) -> None:
-    """Exclude messages (rule by id), with the consent and friend status that are held now."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            UPDATE sending_message message SET
-                status = 'skipped', verdict = 'excluded', rule = given.rule,
-                rules_version = %(version)s, consent = recipient.consent,
-                friend_status = recipient.friend_status, changed_at = %(at)s,
-                claim = NULL, leased_until = NULL
-            FROM unnest(%(ids)s::bigint[], %(rules)s::text[]) AS given (id, rule),
-                 recipients_recipient recipient
-            WHERE message.id = given.id AND recipient.id = message.recipient_id
-              AND message.status = ANY(%(sources)s)
-            """,
-            {
-                "version": eligibility.VERSION,
-                "at": at,
-                "ids": list(rules),
-                "rules": list(rules.values()),
-                "sources": [status.value for status in SOURCES[Status.SKIPPED]],
-            },
-        )
 
 
 def _row(

@@ -11,8 +11,15 @@ from datetime import datetime, timedelta
 from lineportal.accounts.models import Road
 from lineportal.sending.models import Pace
 
-HORIZON = timedelta(seconds=1)  # nobody reserves further ahead, so that a pause bites at once
-_RECOVERY = 1.25  # a throttled road speeds up by this with every second of slots it uses
+# Nobody reserves further ahead, so that a one-off message finds a slot soon.
+HORIZON = timedelta(seconds=1)
+STRETCH = timedelta(seconds=0.5)  # of slots that one claim takes at most
+# Slots are cut a little short of the configured rate: a late worker may bunch two slices, and the
+# other side counts by its own clock.
+_SHARE = 0.98
+_RECOVERY = 1.25  # a slowed road speeds up by this with every second of slots it uses
+_COLD_AFTER = timedelta(minutes=1)  # without use; then it starts at a third, full in 5 seconds
+_COLD = 1 / 3
 _SLOWEST = 1.0  # messages a second
 
 
@@ -26,31 +33,26 @@ class Slots:
 
 
 def reserve(road: Road, *, wanted: int, at: datetime) -> Slots:
-    """Reserve up to a second's worth of slots; none when the coming second is taken already.
+    """Reserve up to half a second's worth of slots; none when the coming second is taken already.
 
     Call inside the claim's transaction: the road's row stays locked until it ends.
     """
-    Pace.objects.bulk_create(
-        [
-            Pace(
-                road=road,
-                next_at=at,
-                rate_per_second=road.rate_per_second,
-                changed_at=at,
-            )
-        ],
-        ignore_conflicts=True,
-    )
-    pace = Pace.objects.select_for_update().get(road=road)
+    pace = Pace.objects.select_for_update().filter(road=road).first()
+    if pace is None:
+        fresh = Pace(road=road, next_at=at - _COLD_AFTER, rate_per_second=0, changed_at=at)
+        Pace.objects.bulk_create([fresh], ignore_conflicts=True)
+        pace = Pace.objects.select_for_update().get(road=road)
+    full = road.rate_per_second * _SHARE
+    rate = min(pace.rate_per_second, full)  # a rate that an operator lowered holds from here on
+    if pace.next_at <= at - _COLD_AFTER:
+        rate = max(_SLOWEST, full * _COLD)
     begin_at = max(pace.next_at, at)
     if begin_at >= at + HORIZON:
-        return Slots(0, begin_at, pace.rate_per_second)
-    # A rate that an operator lowered holds from here on.
-    rate = min(pace.rate_per_second, float(road.rate_per_second))
-    count = max(1, min(wanted, int(rate)))
-    pace.next_at = begin_at + timedelta(seconds=count / rate)
-    share = min(1.0, count / rate)
-    pace.rate_per_second = min(float(road.rate_per_second), rate * (1 + (_RECOVERY - 1) * share))
+        return Slots(0, begin_at, rate)
+    count = max(1, min(wanted, int(rate * STRETCH.total_seconds())))
+    seconds = count / rate
+    pace.next_at = begin_at + timedelta(seconds=seconds)
+    pace.rate_per_second = min(full, rate * _RECOVERY ** min(1.0, seconds))
     pace.changed_at = at
     pace.save()
     return Slots(count, begin_at, rate)
@@ -63,7 +65,9 @@ def give_back(road: Road, *, unused: int, slots: Slots, at: datetime) -> None:
     """
     pace = Pace.objects.get(road=road)
     pace.next_at -= timedelta(seconds=unused / slots.rate_per_second)
-    pace.save(update_fields=["next_at"])
+    if unused == slots.count:
+        pace.rate_per_second = slots.rate_per_second  # what was not used teaches nothing
+    pace.save(update_fields=["next_at", "rate_per_second"])
 
 
 def hold(road: Road, *, at: datetime) -> None:

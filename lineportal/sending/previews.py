@@ -39,9 +39,10 @@ def wire(template: MessageTemplate, values: Mapping[str, str]) -> dict[str, Any]
     outgoing = OutgoingMessage(
         service=template.service,
         address=NOBODY[template.service],
-        body=body,
+        body=json.dumps(body, ensure_ascii=False, separators=(",", ":")),
         reference=UUID(int=0),
         unit=worker.unit_name(template),
+        is_catalogue="templateKey" in body,
     )
     providers = {}
     for road in Road.objects.filter(account_id=template.account_id, service=template.service):

@@ -12,20 +12,22 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
-from django.db import close_old_connections, connections
+from django.db import DatabaseError, InterfaceError, close_old_connections, connections
 from procrastinate import JobContext
 from procrastinate.contrib.django import app
 from procrastinate.exceptions import ConnectorException, UniqueViolation
 from procrastinate.jobs import Status as JobStatus
 
 from lineportal.sending import (
-    campaigns,
     clock,
+    freezing,
     inbox,
     lanes,
     outbox,
     receipts,
     reports,
+    timekeeping,
+    withdrawal,
     worker,
 )
 from lineportal.sending.models import Campaign, Message, WebhookDelivery
@@ -50,8 +52,11 @@ async def in_database(function: Callable[..., Result], *args: Any, **kw: Any) ->
     """Run a function that uses the database in a thread of our own."""
 
     def run() -> Result:
-        close_old_connections()
-        return function(*args, **kw)
+        try:
+            return function(*args, **kw)
+        except (DatabaseError, InterfaceError):
+            close_old_connections()  # a broken one; the next call makes a new one
+            raise
 
     return await asyncio.get_running_loop().run_in_executor(_pool, run)
 
@@ -87,6 +92,13 @@ async def run_import(import_id: int) -> None:
     """Import a received file of recipients."""
     job = await in_database(functools.partial(RecipientImport.objects.get, pk=import_id))
     await in_database(lambda: imports.run(job, at=clock.now()))
+
+
+@app.task(name=lanes.FREEZE, retry=3)
+async def freeze_audience(campaign_id: int) -> None:
+    """Write the messages of a started campaign, chunk by chunk."""
+    while await in_database(lambda: freezing.write_next(campaign_id, at=clock.now())):
+        pass
 
 
 @app.periodic(cron="* * * * * */2")
@@ -125,27 +137,30 @@ def _seed() -> None:
     at = clock.now()
     for road_id in outbox.due_roads(at=at):
         lanes.wake_road(road_id)
-    campaigns.finish_done(at=at)
+    timekeeping.finish_done(at=at)
     # Last, for a start may take long, and must not keep the others waiting.
     due = Campaign.objects.filter(state=Campaign.State.SCHEDULED, scheduled_at__lte=at)
     for campaign in due.order_by("scheduled_at"):
-        campaigns.start_scheduled(campaign, at=at)
+        timekeeping.start_scheduled(campaign, at=at)
 
 
 def _finish() -> None:
-    campaigns.finish_done(at=clock.now())
+    timekeeping.finish_done(at=clock.now())
 
 
 def _keep_house() -> None:
     at = clock.now()
     outbox.sweep(at=at)
+    outbox.forget_strokes(at=at)
     receipts.expire(at=at)
     reports.squash()
-    campaigns.cancel_left_behind(at=at)
+    withdrawal.cancel_left_behind(at=at)
+    for campaign_id in freezing.unwritten():
+        lanes.wake_writer(campaign_id)
     left_behind = Message.objects.filter(status=Status.QUEUED).exclude(
         template__state=State.APPROVED
     )
     for message in left_behind.select_related("template").distinct("template_id"):
-        campaigns.withdraw(message.template, at=at)
+        withdrawal.withdraw(message.template, at=at)
     if WebhookDelivery.objects.filter(read_at__isnull=True).exists():
         lanes.wake_inbox()

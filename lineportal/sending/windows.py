@@ -10,6 +10,6 @@ from lineportal.accounts.models import OfficialAccount
 OPENS, CLOSES = time(9), time(21)
 
 
-def is_open(account: OfficialAccount, *, at: datetime) -> bool:
+def is_open(account: OfficialAccount, category: str = "marketing", *, at: datetime) -> bool:
     """Return whether marketing may be sent for this account at this moment."""
-    return OPENS <= at.astimezone(ZoneInfo(account.timezone)).time() < CLOSES
+    return category != "marketing" or OPENS <= at.astimezone(ZoneInfo(account.timezone)).time() < CLOSES

@@ -1,7 +1,8 @@
 """Drain one road: claim, draw, send, record, for about a second at a time.
 
-No database connection is held while waiting for the provider. Results in hand are written even
-if the database restarts meanwhile.
+Each message is posted at its own slot's time; slices are begun while earlier ones are under way,
+and results are written as they come. No database connection is held while waiting for the
+provider. Results in hand are written even if the database restarts meanwhile.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
 import aiohttp
-from django.db import DatabaseError, InterfaceError, transaction
+from django.db import InterfaceError, OperationalError
 
 from lineportal.accounts.models import Road
 from lineportal.providers import http
@@ -26,24 +27,29 @@ from lineportal.providers.base import (
     OutgoingMessage,
     Provider,
     SendResult,
+    WireRequest,
 )
 from lineportal.providers.line import BadCredentials
-from lineportal.sending import campaigns, clock, outbox, pacing, routing
-from lineportal.sending.models import Campaign
-from lineportal.sending.outbox import Claim, Claimed, Sent
+from lineportal.sending import breakers, clock, outbox, pacing, routing
+from lineportal.sending.due import LEASE, Claimed
+from lineportal.sending.outbox import Claim, Sent
 from recipients.intake import Invalid
 from templates_app import rendering, workflow
 from templates_app.models import MessageTemplate
 
 log = logging.getLogger(__name__)
 
-CONNECTIONS = 64  # open at once per road and worker; the largest slice
-CLAIM = 500  # messages
-TURN_SECONDS = 1.0  # a lane gives way after this, so that a pause bites and roads share workers
+CONNECTIONS = 512  # open at once per road and worker: 2,000 a second at a quarter second each
+SLICE = 64  # messages that become `sending` at once, just before their POSTs
+SLICE_SECONDS = 0.05  # of slots in one slice, so that few are `sending` before their time
+CLAIM = 1_000  # messages
+TURN_SECONDS = 1.0  # a lane gives way after this, so that roads share workers
 # No POST starts later than this after its row became `sending`, so that the lease outlasts it.
-POST_SECONDS = outbox.LEASE.total_seconds() - http.TOTAL_SECONDS
+POST_SECONDS = LEASE.total_seconds() - http.TOTAL_SECONDS
 RECORD_TRIES = 30  # one a second: longer than a restart of the database
+GATHER_SECONDS = 0.01  # results are written together when they come this close
 
+_LOST_CONNECTION = (OperationalError, InterfaceError)
 _TOO_SLOW = SendResult(
     Outcome.UNAVAILABLE, code="too_slow", detail="The worker was too slow; nothing was sent."
 )
@@ -63,7 +69,8 @@ class InDatabase(Protocol):
 class Drawing:
     """A template as the worker needs it; `is_intact` False: it is not what was approved."""
 
-    bubble: Any
+    stencil: rendering.Stencil
+    is_catalogue: bool
     unit: str
     content_hash: str
     is_intact: bool
@@ -77,6 +84,10 @@ class RoadWork:
     provider: Provider
     session: aiohttp.ClientSession
     drawings: dict[int, Drawing] = field(default_factory=dict)
+    clock: clock.Follower = field(default_factory=clock.Follower)
+    in_flight: int = 0  # POSTs, over both lanes
+    room: asyncio.Event = field(default_factory=asyncio.Event)  # set when one of them ended
+    next_at: float = 0.0  # monotonic; this process' own posts keep their distance
 
 
 class Roads:
@@ -119,79 +130,177 @@ async def drain(road_id: int, roads: Roads, in_database: InDatabase) -> bool:
     except (Invalid, BadCredentials, Road.DoesNotExist) as refusal:
         log.error("road %s is not used: %s", road_id, refusal)
         return False
-    ends_at = time.monotonic() + TURN_SECONDS
-    while time.monotonic() < ends_at:
-        claim = await in_database(_claim, work.road)
-        if not claim.messages:
-            if claim.taken:
-                continue  # all of them are excluded or too late now; there may be more
-            ahead = (claim.slots.begin_at - await in_database(clock.now)).total_seconds()
-            if claim.slots.count == 0 and ahead > 0:
-                await asyncio.sleep(min(ahead, TURN_SECONDS))  # the coming slots are taken
+    turn = Turn(work, in_database)
+    try:
+        return await turn.run()
+    finally:
+        await turn.end()
+
+
+class Turn:
+    """One lane's turn on a road: posts under way, and the results that wait to be written."""
+
+    def __init__(self, work: RoadWork, in_database: InDatabase) -> None:
+        self._work = work
+        self._in_database = in_database
+        self._must_wait = False  # the provider throttles, fails or cannot be reached
+        self._posts: set[asyncio.Task[None]] = set()
+        self._results: list[Sent] = []
+        self._came = asyncio.Event()
+        self._is_ending = False
+        self._recorder = asyncio.create_task(self._keep_recording())
+        self._bug: BaseException | None = None
+
+    async def run(self) -> bool:
+        ends_at = time.monotonic() + TURN_SECONDS
+        while time.monotonic() < ends_at and not self._must_wait:
+            claim = await self._in_database(_claim, self._work)
+            if not claim.messages:
+                if claim.taken:
+                    continue  # all of them are excluded or too late now; there may be more
+                ahead = (claim.slots.begin_at - claim.at - pacing.HORIZON).total_seconds()
+                if claim.slots.count == 0 and ahead >= 0:
+                    await asyncio.sleep(min(ahead + 0.01, TURN_SECONDS))  # the slots are taken
+                    continue
+                return False
+            try:
+                await self._send(claim)
+            finally:
+                await self._in_database(outbox.release, claim.token)
+        return True
+
+    async def end(self) -> None:
+        """Wait for the posts under way and write their results."""
+        if self._posts:
+            await asyncio.wait(self._posts)
+        self._is_ending = True
+        self._came.set()
+        await self._recorder
+        if self._bug:
+            raise self._bug
+
+    async def _send(self, claim: Claim) -> None:
+        work, rate = self._work, claim.slots.rate_per_second
+        # The lease counts from the claim; nothing is begun that it might not cover.
+        lease_ends = time.monotonic() + LEASE.total_seconds() - http.TOTAL_SECONDS
+        await _load_drawings(work, claim, self._in_database)
+        first = time.monotonic() + (claim.slots.begin_at - work.clock.now()).total_seconds()
+        size = max(1, min(SLICE, math.ceil(rate * SLICE_SECONDS)))
+        for begin in range(0, len(claim.messages), size):
+            slice_of = claim.messages[begin : begin + size]
+            due_at = first + begin / rate
+            if (early := due_at - time.monotonic()) > 0:
+                await asyncio.sleep(early)
+            while work.in_flight + len(slice_of) > CONNECTIONS:
+                work.room.clear()
+                await work.room.wait()
+            if self._must_wait or time.monotonic() > lease_ends:
+                return
+            await self._begin(claim, slice_of, due_at)
+
+    async def _begin(self, claim: Claim, slice_of: list[Claimed], due_at: float) -> None:
+        """Draw a slice, move it to `sending`, and set its posts going."""
+        work, rate = self._work, claim.slots.rate_per_second
+        hashes: list[tuple[Claimed, str]] = []
+        ready: list[tuple[Claimed, OutgoingMessage, WireRequest]] = []
+        unsent: list[Sent] = []
+        for message in slice_of:
+            drawn = _draw(work, message)
+            if isinstance(drawn, SendResult):
+                hashes.append((message, hashlib.sha256(b"").hexdigest()))
+                unsent.append(Sent(message, drawn))
                 continue
-            return False
+            request = work.provider.wire(drawn)
+            hashes.append((message, hashlib.sha256(request.body).hexdigest()))
+            ready.append((message, drawn, request))
+        work.in_flight += len(ready)  # kept for them, whatever the other lane does meanwhile
+        ends_at = time.monotonic() + POST_SECONDS
         try:
-            await _send_claim(work, claim, in_database)
-        finally:
-            await in_database(outbox.release, claim.token)
-    return True
+            begun = await self._begun(claim, hashes, ends_at)
+        except BaseException:
+            self._leave(len(ready))
+            raise
+        self._results += [each for each in unsent if each.message.id in begun]
+        now = time.monotonic()
+        loop = asyncio.get_running_loop()
+        for message, drawn, request in ready:
+            if message.id not in begun:
+                self._leave(1)
+                continue
+            # Late slots are not made up for all at once.
+            post_at = work.next_at = max(due_at, work.next_at + 1 / (1.02 * rate), now - 1)
+            due_at += 1 / rate
+            task = loop.create_task(self._post(message, drawn, request, post_at, ends_at))
+            self._posts.add(task)
+            task.add_done_callback(self._posts.discard)
+        if self._results:
+            self._came.set()
 
+    async def _begun(
+        self, claim: Claim, hashes: list[tuple[Claimed, str]], ends_at: float
+    ) -> set[int]:
+        is_repeat = False
+        while True:
+            try:
+                return await self._in_database(_begin, self._work, claim, hashes, is_repeat)
+            except _LOST_CONNECTION:
+                if time.monotonic() > ends_at:
+                    raise
+                # It may have been done before the connection was lost; nothing is posted yet.
+                is_repeat = True
+                await asyncio.sleep(1)
 
-async def _send_claim(work: RoadWork, claim: Claim, in_database: InDatabase) -> None:
-    await _load_drawings(work, claim, in_database)
-    ready_at = time.monotonic()
-    now = await in_database(clock.now)
-    # The lease counts from the claim; nothing is posted that it might not cover.
-    lease_ends = ready_at + outbox.LEASE.total_seconds() - http.TOTAL_SECONDS
-    first = ready_at + max(0.0, (claim.slots.begin_at - now).total_seconds())
-    # A tenth of a second's worth at a time, so that a slow road is not served in bursts.
-    size = max(1, min(CONNECTIONS, math.ceil(claim.slots.rate_per_second / 10)))
-    for begin in range(0, len(claim.messages), size):
-        await asyncio.sleep(first + begin / claim.slots.rate_per_second - time.monotonic())
-        if time.monotonic() > lease_ends:
-            return
-        stop = await _send_slice(work, claim, claim.messages[begin : begin + size], in_database)
-        if stop:
-            return
-
-
-async def _send_slice(
-    work: RoadWork, claim: Claim, messages: list[Claimed], in_database: InDatabase
-) -> bool:
-    """Send a slice and record it; return True when the rest of the claim must not follow."""
-    outgoing: dict[int, OutgoingMessage] = {}
-    hashes: list[tuple[Claimed, str]] = []
-    sent: list[Sent] = []
-    for message in messages:
-        drawn = _draw(work, message)
-        body = work.provider.wire(drawn).body if isinstance(drawn, OutgoingMessage) else b""
-        hashes.append((message, hashlib.sha256(body).hexdigest()))
-        if isinstance(drawn, OutgoingMessage):
-            outgoing[message.id] = drawn
+    async def _post(
+        self,
+        message: Claimed,
+        drawn: OutgoingMessage,
+        request: WireRequest,
+        post_at: float,
+        ends_at: float,
+    ) -> None:
+        early = post_at - time.monotonic()
+        if early > 0:
+            await asyncio.sleep(early)
+        try:
+            if time.monotonic() > ends_at:
+                result = _TOO_SLOW
+            else:
+                result = await self._work.provider.send(self._work.session, drawn, request)
+        except Exception as bug:  # noqa: BLE001 - a provider never raises; the sweep settles it
+            self._bug = bug
         else:
-            sent.append(Sent(message, drawn))
-    ends_at = time.monotonic() + POST_SECONDS
-    begun = await in_database(_begin, claim, hashes)
-    sent = [each for each in sent if each.message.id in begun]
-    posted = [message for message in messages if message.id in begun and message.id in outgoing]
-    if time.monotonic() > ends_at:
-        sent += [Sent(message, _TOO_SLOW) for message in posted]
-        posted = []
-    results = await asyncio.gather(
-        *(work.provider.send(work.session, outgoing[message.id]) for message in posted),
-        return_exceptions=True,
-    )
-    # A provider never raises; should one do so all the same, the others' results are still kept.
-    bugs = [result for result in results if isinstance(result, BaseException)]
-    sent += [
-        Sent(message, result)
-        for message, result in zip(posted, results, strict=True)
-        if not isinstance(result, BaseException)
-    ]
-    await _record(sent, in_database)
-    if bugs:
-        raise bugs[0]
-    return await in_database(_react, work.road, sent)
+            self._results.append(Sent(message, result))
+            self._came.set()
+        finally:
+            self._leave(1)
+
+    def _leave(self, count: int) -> None:
+        self._work.in_flight -= count
+        self._work.room.set()
+
+    async def _keep_recording(self) -> None:
+        while True:
+            await self._came.wait()
+            if not self._is_ending:
+                await asyncio.sleep(GATHER_SECONDS)
+            self._came.clear()
+            sent, self._results = self._results, []
+            if sent:
+                self._must_wait |= await self._record(sent)
+            elif self._is_ending:
+                return
+            if self._is_ending or self._results:
+                self._came.set()
+
+    async def _record(self, sent: list[Sent]) -> bool:
+        for _try in range(RECORD_TRIES):
+            try:
+                return await self._in_database(_record_now, self._work, sent)
+            except _LOST_CONNECTION as error:
+                log.warning("results of %d messages wait: %s", len(sent), type(error).__name__)
+                self._must_wait = True
+                await asyncio.sleep(1)
+        return await self._in_database(_record_now, self._work, sent)
 
 
 def _draw(work: RoadWork, message: Claimed) -> OutgoingMessage | SendResult:
@@ -210,7 +319,7 @@ def _draw(work: RoadWork, message: Claimed) -> OutgoingMessage | SendResult:
             scope=FaultScope.TEMPLATE,
         )
     try:
-        body = rendering.fill(drawing.bubble, message.values)
+        body = drawing.stencil.fill(message.values)
     except rendering.MissingValues as error:
         return SendResult(Outcome.FAULT, code="missing_values", detail=str(error))
     return OutgoingMessage(
@@ -219,6 +328,7 @@ def _draw(work: RoadWork, message: Claimed) -> OutgoingMessage | SendResult:
         body=body,
         reference=message.reference,
         unit=drawing.unit,
+        is_catalogue=drawing.is_catalogue,
     )
 
 
@@ -228,18 +338,6 @@ async def _load_drawings(work: RoadWork, claim: Claim, in_database: InDatabase) 
         work.drawings.update(await in_database(_drawings, sorted(wanted)))
 
 
-async def _record(sent: list[Sent], in_database: InDatabase) -> None:
-    for attempt in range(RECORD_TRIES):
-        try:
-            await in_database(_record_now, sent)
-            return
-        except (DatabaseError, InterfaceError) as error:
-            log.warning("results of %d messages wait: %s", len(sent), type(error).__name__)
-            if attempt + 1 == RECORD_TRIES:
-                raise
-            await asyncio.sleep(1)
-
-
 # --- in the database, in a thread
 
 
@@ -247,22 +345,29 @@ def _load_road(road_id: int) -> Road:
     return Road.objects.select_related("account").get(pk=road_id)
 
 
-def _claim(road: Road) -> Claim:
-    return outbox.claim(road, limit=CLAIM, at=clock.now())
+def _claim(work: RoadWork) -> Claim:
+    moment = clock.now()
+    work.clock.set(moment)
+    return outbox.claim(work.road, limit=CLAIM, at=moment)
 
 
-def _begin(claim: Claim, hashes: list[tuple[Claimed, str]]) -> set[int]:
-    return outbox.begin(claim.token, hashes, at=clock.now())
+def _begin(
+    work: RoadWork, claim: Claim, hashes: list[tuple[Claimed, str]], is_repeat: bool
+) -> set[int]:
+    return outbox.begin(claim.token, hashes, at=work.clock.now(), is_repeat=is_repeat)
 
 
-def _record_now(sent: list[Sent]) -> int:
-    return outbox.record(sent, at=clock.now())
+def _record_now(work: RoadWork, sent: list[Sent]) -> bool:
+    at = work.clock.now()
+    outbox.record(sent, at=at)
+    return breakers.react(work.road, sent, at=at)
 
 
 def _drawings(template_ids: list[int]) -> dict[int, Drawing]:
     return {
         template.pk: Drawing(
-            bubble=template.bubble,
+            stencil=rendering.Stencil(template.bubble),
+            is_catalogue="templateKey" in (template.bubble or {}),
             unit=unit_name(template),
             content_hash=template.content_hash,
             is_intact=workflow.current_hash(template) == template.content_hash,
@@ -276,35 +381,3 @@ def unit_name(template: MessageTemplate) -> str:
     version = f"_v{template.version}"
     key = "".join(c if c.isascii() and c.isalnum() else "_" for c in template.key)
     return key[: 30 - len(version)] + version
-
-
-def _react(road: Road, sent: list[Sent]) -> bool:
-    """Slow down, or stop campaigns that would only fail on; return whether to stop this claim."""
-    at = clock.now()
-    is_unreachable = any(each.result.outcome is Outcome.UNAVAILABLE for each in sent)
-    if is_unreachable:
-        with transaction.atomic():
-            pacing.hold(road, at=at)
-    throttled = [each for each in sent if each.result.outcome is Outcome.THROTTLED]
-    if throttled:
-        with transaction.atomic():
-            pacing.slow_down(
-                road, at=at, retry_after_seconds=throttled[0].result.retry_after_seconds
-            )
-    faults = [
-        each
-        for each in sent
-        if each.result.outcome is Outcome.FAULT and each.result.scope is not FaultScope.MESSAGE
-    ]
-    for each in faults:
-        running = Campaign.objects.filter(account=road.account, state=Campaign.State.RUNNING)
-        running = running.filter(template__service=road.service)
-        if each.result.scope is FaultScope.TEMPLATE:
-            running = running.filter(template_id=each.message.template_id)
-        for campaign in running:
-            reason = each.result.detail or each.result.code or str(each.result.http_status)
-            try:
-                campaigns.pause(campaign, by=None, at=at, reason=f"{road.provider}: {reason}")
-            except campaigns.WrongState:
-                continue  # somebody paused or ended it meanwhile
-    return bool(throttled or faults or is_unreachable)

@@ -61,7 +61,14 @@ def line(base_url: str, given: dict[str, str], clock: Any = time.monotonic) -> L
 
 def outgoing(service: str = "lon", body: Any = None) -> OutgoingMessage:
     address = PHONE if service == "lon" else USER
-    return OutgoingMessage(service, address, body or FLEX, REFERENCE, unit="parcel_v1")
+    return OutgoingMessage(
+        service,
+        address,
+        json.dumps(body or FLEX, ensure_ascii=False),
+        REFERENCE,
+        unit="parcel_v1",
+        is_catalogue="templateKey" in (body or FLEX),
+    )
 
 
 class TestNotification(ProviderContract):

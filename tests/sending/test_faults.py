@@ -11,7 +11,7 @@ import pytest
 from django.db import connection
 
 from lineportal.accounts.models import OfficialAccount, Road
-from lineportal.sending import campaigns, outbox
+from lineportal.sending import campaigns, outbox, withdrawal
 from lineportal.sending.models import Campaign, Message
 from lineportal.sending.statuses import Status
 from tests import factories
@@ -177,7 +177,7 @@ def test_what_changes_between_start_and_claim_is_obeyed(
 
 def test_a_revoked_template_is_not_sent(line: Line, drain: Drain, at: datetime) -> None:
     campaign = begun(line, at)
-    campaigns.revoke_template(
+    withdrawal.revoke_template(
         campaign.template, by=factories.user("reviewer"), at=at, reason="LINE took it back"
     )
 

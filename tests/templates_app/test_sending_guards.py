@@ -11,7 +11,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 
 from lineportal.accounts.models import OfficialAccount
-from lineportal.sending import campaigns
+from lineportal.sending import campaigns, withdrawal
 from lineportal.sending.models import Campaign, Message
 from lineportal.sending.statuses import SOURCES, Status
 from recipients.models import Recipient
@@ -40,7 +40,7 @@ def test_no_campaign_runs_on_a_template_that_is_not_approved(
 def test_no_campaign_resumes_on_a_revoked_template(
     campaign: Campaign, reviewer: User, at: datetime
 ) -> None:
-    campaigns.revoke_template(campaign.template, by=reviewer, at=at, reason="LINE withdrew it")
+    withdrawal.revoke_template(campaign.template, by=reviewer, at=at, reason="LINE withdrew it")
     assert Campaign.objects.get().state == "paused"
 
     assert "only an approved template" in refused("UPDATE sending_campaign SET state = 'running'")

@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import uvloop
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 from procrastinate.contrib.django import app
 from procrastinate.contrib.django.django_connector import DjangoConnector
@@ -19,6 +20,8 @@ class Command(BaseCommand):
         parser.add_argument("--concurrency", type=int, default=CONCURRENCY, help="jobs at a time")
 
     def handle(self, *, concurrency: int, **options: Any) -> None:
+        # When debugging Django keeps the text of every statement, and a worker runs for months.
+        settings.DEBUG = False
         self.stdout.write("The worker runs; stop it with Ctrl-C.")
         self.stdout.flush()
         uvloop.run(_work(concurrency))

@@ -1,7 +1,7 @@
-"""Campaigns, messages, their attempts, and the inbox of what providers tell us.
+"""Messages, one per person or row, and their finished attempts.
 
 A message carries for ever what it was decided on and what was sent; rendering never reads the
-recipient. Message statuses move only by the table in `statuses.py`.
+recipient. Statuses move only by the table in `statuses.py`.
 """
 
 from __future__ import annotations
@@ -13,98 +13,12 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from lineportal.accounts.models import OfficialAccount, Road, Service
+from lineportal.accounts.models import OfficialAccount, Service
 from lineportal.sending import guards
+from lineportal.sending.models.campaign import Campaign
 from lineportal.sending.statuses import Status, Verdict
 from recipients.models import Recipient
 from templates_app.models import MessageTemplate
-
-
-class Campaign(models.Model):
-    """One approved template version to one audience; frozen at start."""
-
-    class State(models.TextChoices):
-        DRAFT = "draft", _("Draft")
-        SCHEDULED = "scheduled", _("Scheduled")
-        RUNNING = "running", _("Running")
-        PAUSED = "paused", _("Paused")
-        FINISHED = "finished", _("Finished")
-        CANCELLED = "cancelled", _("Cancelled")
-
-    account = models.ForeignKey(OfficialAccount, models.PROTECT, related_name="campaigns")
-    template = models.ForeignKey(MessageTemplate, models.PROTECT, related_name="campaigns")
-    name = models.CharField(max_length=100)
-    state = models.CharField(max_length=9, choices=State, default=State.DRAFT)
-    # A filter over recipients, or {"rows": n} where `CampaignRow` holds the file's rows.
-    audience = models.JSONField(default=dict, blank=True)
-    values = models.JSONField(default=dict, blank=True)  # the same for every message
-    item_column = models.CharField(max_length=100, blank=True)
-    scheduled_at = models.DateTimeField(null=True, blank=True)
-    not_after = models.DateTimeField(null=True, blank=True)
-    stop_reason = models.TextField(blank=True)  # why paused or cancelled
-    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
-    created_at = models.DateTimeField()
-    started_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL,
-        models.PROTECT,
-        null=True,
-        blank=True,
-        related_name="+",
-    )
-    started_at = models.DateTimeField(null=True, blank=True)
-    frozen_at = models.DateTimeField(null=True, blank=True)  # its messages are written
-    finished_at = models.DateTimeField(null=True, blank=True)
-
-    class Meta:
-        verbose_name = _("campaign")
-        verbose_name_plural = _("campaigns")
-        permissions: ClassVar = [
-            ("run_campaign", "May start, pause, resume and cancel campaigns"),
-            ("export_campaign", "May export reports of campaigns"),
-        ]
-        constraints: ClassVar = [
-            models.UniqueConstraint(
-                fields=["account", "name"],
-                name="a_campaign_name_is_used_once_per_account",
-            ),
-            models.CheckConstraint(
-                condition=Q(state__in=["draft", "scheduled", "cancelled"])
-                | Q(frozen_at__isnull=False),
-                name="a_running_campaign_is_frozen",
-            ),
-        ]
-        indexes: ClassVar = [
-            # The worker: which campaigns of this account may send now
-            models.Index(
-                fields=["account", "started_at"],
-                condition=Q(state="running"),
-                name="campaign_running",
-            ),
-        ]
-        triggers: ClassVar = guards.CAMPAIGN_TRIGGERS
-
-    def __str__(self) -> str:
-        return self.name
-
-
-class CampaignRow(models.Model):
-    """One row of a campaign's own file: whom, and with which values."""
-
-    campaign = models.ForeignKey(Campaign, models.CASCADE, related_name="rows")
-    row = models.PositiveIntegerField()
-    recipient = models.ForeignKey(Recipient, models.PROTECT, related_name="+")
-    item = models.CharField(max_length=100, blank=True)
-    values = models.JSONField(default=dict)
-
-    class Meta:
-        verbose_name = _("campaign row")
-        verbose_name_plural = _("campaign rows")
-        constraints: ClassVar = [
-            models.UniqueConstraint(fields=["campaign", "row"], name="one_row_per_campaign_row"),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.campaign} {self.row}"
 
 
 class Message(models.Model):
@@ -218,9 +132,10 @@ class Message(models.Model):
                 condition=Q(status="queued"),
                 name="message_due",
             ),
-            # Rows left behind by a dead worker
+            # Rows left behind by a dead worker; the lease itself is no part of it, so that a
+            # claim changes no index
             models.Index(
-                fields=["leased_until"],
+                fields=["id"],
                 condition=Q(status="sending"),
                 name="message_in_flight",
             ),
@@ -267,43 +182,6 @@ class Attempt(models.Model):
         return f"{self.message} #{self.number}"
 
 
-class Tally(models.Model):
-    """Changes of a campaign's counts, written by the triggers on messages; their sum is the count.
-
-    Rows are only added, so that workers never wait for each other, and squashed now and then.
-    """
-
-    campaign = models.ForeignKey(
-        Campaign, models.CASCADE, related_name="tallies", db_constraint=False
-    )
-    status = models.CharField(max_length=9)
-    rule = models.CharField(max_length=20, blank=True)
-    n = models.BigIntegerField()
-
-    class Meta:
-        verbose_name = _("tally")
-        verbose_name_plural = _("tallies")
-
-    def __str__(self) -> str:
-        return f"{self.status} {self.n:+}"
-
-
-class Pace(models.Model):
-    """When the next message may leave on one road, over all workers together."""
-
-    road = models.OneToOneField(Road, models.CASCADE, related_name="pace")
-    next_at = models.DateTimeField()
-    rate_per_second = models.FloatField()  # adapts below the road's own rate
-    changed_at = models.DateTimeField()
-
-    class Meta:
-        verbose_name = _("pace")
-        verbose_name_plural = _("paces")
-
-    def __str__(self) -> str:
-        return f"{self.road} {self.rate_per_second}/s"
-
-
 class RequestKey(models.Model):
     """An API caller's Idempotency-Key; it lives as long as the message it made."""
 
@@ -324,51 +202,3 @@ class RequestKey(models.Model):
 
     def __str__(self) -> str:
         return self.endpoint
-
-
-class WebhookDelivery(models.Model):
-    """One raw POST of a provider, stored before it is understood."""
-
-    account = models.ForeignKey(OfficialAccount, models.PROTECT, related_name="+")
-    provider = models.CharField(max_length=20)
-    body = models.BinaryField()
-    received_at = models.DateTimeField()
-    read_at = models.DateTimeField(null=True, blank=True)
-    problem = models.CharField(max_length=200, blank=True)  # signed but unreadable
-
-    class Meta:
-        verbose_name = _("webhook delivery")
-        verbose_name_plural = _("webhook deliveries")
-        indexes: ClassVar = [
-            # What the reader has still to do
-            models.Index(fields=["id"], condition=Q(read_at__isnull=True), name="inbox_unread"),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.provider} {self.pk}"
-
-
-class WebhookEvent(models.Model):
-    """One event out of a delivery; a repeat of it is not stored again."""
-
-    delivery = models.ForeignKey(WebhookDelivery, models.PROTECT, related_name="events")
-    account = models.ForeignKey(OfficialAccount, models.PROTECT, related_name="+")
-    event_id = models.CharField(max_length=64)
-    kind = models.CharField(max_length=20)
-    occurred_at = models.DateTimeField()
-    reference = models.UUIDField(null=True, blank=True, db_index=True)  # a message's history
-    line_user_id = models.CharField(max_length=33, blank=True)
-    payload = models.JSONField(default=dict)
-    effect = models.CharField(max_length=40, blank=True)  # what it changed, in one word
-
-    class Meta:
-        verbose_name = _("webhook event")
-        verbose_name_plural = _("webhook events")
-        constraints: ClassVar = [
-            models.UniqueConstraint(
-                fields=["account", "event_id"], name="an_event_counts_once_per_account"
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.kind} {self.event_id}"

@@ -1,0 +1,119 @@
+"""What stops by itself: a slower road, and campaigns that would only fail on.
+
+Account faults (401, 403, the monthly quota) pause every campaign of the road, template faults (400)
+those of the template, and rates of refusal or uncertainty the one campaign. Each says why.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+from datetime import datetime
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from lineportal.accounts.models import Road
+from lineportal.providers.base import FaultScope, Outcome, SendResult
+from lineportal.sending import campaigns, pacing, policies
+from lineportal.sending.models import Campaign, StopCode, Stroke
+from lineportal.sending.outbox import Sent
+
+ATTEMPTS = 200  # that a rate is taken over at least
+_STROKES = 400  # read at most to find them
+
+_CODES = {FaultScope.ACCOUNT: StopCode.ACCOUNT, FaultScope.TEMPLATE: StopCode.TEMPLATE}
+
+
+def react(road: Road, sent: Sequence[Sent], *, at: datetime) -> bool:
+    """Draw the consequences of recorded results; return whether the claim's rest must wait."""
+    outcomes = {each.result.outcome for each in sent}
+    if outcomes <= {Outcome.ACCEPTED}:
+        return False
+    if Outcome.UNAVAILABLE in outcomes:
+        with transaction.atomic():
+            pacing.hold(road, at=at)
+    throttled = [each.result for each in sent if each.result.outcome is Outcome.THROTTLED]
+    if throttled:
+        with transaction.atomic():
+            pacing.slow_down(road, at=at, retry_after_seconds=throttled[0].retry_after_seconds)
+    faults = [
+        each
+        for each in sent
+        if each.result.outcome is Outcome.FAULT and each.result.scope is not FaultScope.MESSAGE
+    ]
+    for each in faults:
+        _stop_for_fault(road, each, at=at)
+    if outcomes & {Outcome.REFUSED, Outcome.UNCERTAIN}:
+        for campaign_id in {each.message.campaign_id for each in sent}:
+            if campaign_id is not None:
+                _stop_for_rate(campaign_id, at=at)
+    return bool(throttled or faults or Outcome.UNAVAILABLE in outcomes)
+
+
+def rates(campaign: Campaign) -> tuple[int, int, int]:
+    """Return (attempts, refused, uncertain) of the last 200 attempts or a few more.
+
+    Nothing before the campaign was started or last resumed counts.
+    """
+    strokes = Stroke.objects.filter(campaign=campaign).order_by("-at", "-pk")
+    since = campaign.resumed_at or campaign.started_at
+    if since is not None:
+        strokes = strokes.filter(at__gte=since)
+    attempts = refused = uncertain = 0
+    for n, no, maybe in strokes.values_list("attempts", "refused", "uncertain")[:_STROKES]:
+        attempts, refused, uncertain = attempts + n, refused + no, uncertain + maybe
+        if attempts >= ATTEMPTS:
+            break
+    return attempts, refused, uncertain
+
+
+def _stop_for_fault(road: Road, fault: Sent, *, at: datetime) -> None:
+    running = Campaign.objects.filter(
+        account=road.account,
+        state=Campaign.State.RUNNING,
+        template__service=road.service,
+    )
+    if fault.result.scope is FaultScope.TEMPLATE:
+        running = running.filter(template_id=fault.message.template_id)
+    reason = f"{road.provider}: {_words(fault.result)}"
+    for campaign in running:
+        _pause(campaign, _CODES[fault.result.scope], reason, at=at)
+
+
+def _stop_for_rate(campaign_id: int, *, at: datetime) -> None:
+    campaign = Campaign.objects.get(pk=campaign_id)
+    if campaign.state != Campaign.State.RUNNING:
+        return
+    attempts, refused, uncertain = rates(campaign)
+    if attempts < ATTEMPTS:
+        return
+    policy = policies.of(campaign.account_id)
+    for code, n, limit, sentence in (
+        (
+            StopCode.UNCERTAIN,
+            uncertain,
+            policy.uncertain_percent,
+            _("Of the last %(all)d attempts %(n)d ended without a clear answer; the limit is"
+              " %(limit)d %%."),
+        ),
+        (
+            StopCode.REFUSED,
+            refused,
+            policy.refused_percent,
+            _("Of the last %(all)d attempts %(n)d were refused; the limit is %(limit)d %%."),
+        ),
+    ):  # fmt: skip
+        if 100 * n > limit * attempts:
+            reason = sentence % {"all": attempts, "n": n, "limit": limit}
+            _pause(campaign, code, reason, at=at)
+            return
+
+
+def _pause(campaign: Campaign, code: StopCode, reason: str, *, at: datetime) -> None:
+    with contextlib.suppress(campaigns.WrongState):  # somebody paused or ended it meanwhile
+        campaigns.pause(campaign, by=None, at=at, reason=reason, code=code)
+
+
+def _words(result: SendResult) -> str:
+    return result.detail or result.code or str(result.http_status)

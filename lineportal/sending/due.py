@@ -1,0 +1,186 @@
+"""What is due on a road: rows taken under a lease, and every rule applied to them once more."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.db import connection
+
+from lineportal.accounts.models import Road
+from lineportal.sending import windows
+from lineportal.sending.models import Campaign, Message
+from lineportal.sending.statuses import SOURCES, Status
+from recipients import eligibility
+from templates_app.models import Category, State
+
+LEASE = timedelta(seconds=30)  # of a claim, and of a row in flight beyond the provider's time-out
+REPEAT_LIFE = timedelta(hours=23)  # LINE keeps a retry key for 24 hours
+
+
+@dataclass(slots=True)
+class Claimed:
+    """One message that a worker holds: all that is needed to draw and send it."""
+
+    id: int
+    template_id: int
+    campaign_id: int | None
+    service: str
+    address: str
+    values: dict[str, str]
+    reference: UUID
+    body_template_hash: str
+    may_be_repeated: bool = True  # False: LINE has forgotten the retry key of an earlier try
+
+
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    message: Claimed
+    recipient_id: int
+    category: str
+    not_after: datetime | None
+
+
+def take(road: Road, token: UUID, *, limit: int, at: datetime) -> tuple[int, list[Claimed]]:
+    """Lease up to `limit` due rows, one-off messages first; return how many, and who still may.
+
+    Who is excluded now becomes `skipped`, what is past its `not_after` becomes `cancelled`.
+    """
+    closed = [
+        category
+        for category in Category.values
+        if not windows.is_open(road.account, category, at=at)
+    ]
+    found = _lease(road, None, token, closed=closed, limit=limit, at=at)
+    for campaign in _running(road, closed=closed):
+        if len(found) >= limit:
+            break
+        rest = limit - len(found)
+        found += _lease(road, campaign, token, closed=closed, limit=rest, at=at)
+    return len(found), _judged_again(found, at=at)
+
+
+def _running(road: Road, *, closed: list[str]) -> list[Campaign]:
+    return list(
+        Campaign.objects.filter(
+            account=road.account,
+            state=Campaign.State.RUNNING,
+            written_at__isnull=False,
+            template__service=road.service,
+            template__state=State.APPROVED,
+        )
+        .exclude(template__category__in=closed)
+        .order_by("started_at")
+    )
+
+
+def _lease(
+    road: Road,
+    campaign: Campaign | None,
+    token: UUID,
+    *,
+    closed: list[str],
+    limit: int,
+    at: datetime,
+) -> list[_Taken]:
+    which = "message.campaign_id IS NULL"
+    if campaign:
+        which = "message.campaign_id = %(campaign)s"
+        if campaign.held_after is not None:
+            which += " AND message.id <= %(held_after)s"
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""
+            WITH due AS (
+                SELECT message.id, template.category FROM sending_message message
+                JOIN templates_app_messagetemplate template ON template.id = message.template_id
+                WHERE message.account_id = %(account)s AND message.service = %(service)s
+                  AND {which} AND message.status = 'queued' AND message.ready_at <= %(at)s
+                  AND (message.leased_until IS NULL OR message.leased_until <= %(at)s)
+                  AND template.state = 'approved' AND template.category <> ALL(%(closed)s)
+                ORDER BY message.ready_at, message.id
+                LIMIT %(limit)s FOR UPDATE OF message SKIP LOCKED
+            )
+            UPDATE sending_message message SET claim = %(token)s, leased_until = %(until)s
+            FROM due WHERE message.id = due.id
+            RETURNING message.id, message.template_id, message.campaign_id, message.service,
+                message.address, message.values, message.reference, message.body_template_hash,
+                message.service <> 'oa' OR message.attempt_started_at IS NULL
+                    OR message.attempt_started_at > %(forgotten)s,
+                message.recipient_id, due.category, message.not_after
+            """,
+            {
+                "account": road.account_id,
+                "service": road.service,
+                "campaign": campaign.pk if campaign else None,
+                "held_after": campaign.held_after if campaign else None,
+                "closed": closed,
+                "limit": limit,
+                "token": token,
+                "at": at,
+                "until": at + LEASE,
+                "forgotten": at - REPEAT_LIFE,
+            },
+        )
+        return [
+            _Taken(Claimed(*row[:5], json.loads(row[5]), *row[6:9]), *row[9:])
+            for row in cursor.fetchall()
+        ]
+
+
+def _judged_again(found: list[_Taken], *, at: datetime) -> list[Claimed]:
+    """Apply every rule to what was taken; return the messages that may still go out, by id."""
+    kept: list[Claimed] = []
+    late: list[int] = []
+    excluded: dict[int, str] = {}
+    for service, category in {(each.message.service, each.category) for each in found}:
+        group = [
+            each for each in found if each.message.service == service and each.category == category
+        ]
+        asked = eligibility.Asked(service=service, category=category, at=at)
+        rules = eligibility.excluded([each.recipient_id for each in group], asked)
+        for each in group:
+            if each.not_after and each.not_after <= at:
+                late.append(each.message.id)
+            elif rule := rules.get(each.recipient_id):
+                excluded[each.message.id] = rule
+            else:
+                kept.append(each.message)
+    if excluded:
+        _skip(excluded, at=at)
+    if late:
+        Message.objects.filter(pk__in=late, status__in=SOURCES[Status.CANCELLED]).update(
+            status=Status.CANCELLED,
+            changed_at=at,
+            claim=None,
+            leased_until=None,
+            detail="too_late",
+        )
+    return sorted(kept, key=lambda message: message.id)
+
+
+def _skip(rules: dict[int, str], *, at: datetime) -> None:
+    """Exclude messages (rule by id), with the consent and friend status that are held now."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            UPDATE sending_message message SET
+                status = 'skipped', verdict = 'excluded', rule = given.rule,
+                rules_version = %(version)s, consent = recipient.consent,
+                friend_status = recipient.friend_status, changed_at = %(at)s,
+                claim = NULL, leased_until = NULL
+            FROM unnest(%(ids)s::bigint[], %(rules)s::text[]) AS given (id, rule),
+                 recipients_recipient recipient
+            WHERE message.id = given.id AND recipient.id = message.recipient_id
+              AND message.status = ANY(%(sources)s)
+            """,
+            {
+                "version": eligibility.VERSION,
+                "at": at,
+                "ids": list(rules),
+                "rules": list(rules.values()),
+                "sources": [status.value for status in SOURCES[Status.SKIPPED]],
+            },
+        )

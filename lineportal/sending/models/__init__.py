@@ -1,0 +1,30 @@
+"""Campaigns, messages, what holds them back, and the inbox of what providers tell us."""
+
+from lineportal.sending.models.campaign import (
+    Campaign,
+    CampaignRow,
+    Discrepancy,
+    StopCode,
+    Stroke,
+    Tally,
+)
+from lineportal.sending.models.control import Pace, Policy, Stop
+from lineportal.sending.models.inbox import WebhookDelivery, WebhookEvent
+from lineportal.sending.models.message import Attempt, Message, RequestKey
+
+__all__ = [
+    "Attempt",
+    "Campaign",
+    "CampaignRow",
+    "Discrepancy",
+    "Message",
+    "Pace",
+    "Policy",
+    "RequestKey",
+    "Stop",
+    "StopCode",
+    "Stroke",
+    "Tally",
+    "WebhookDelivery",
+    "WebhookEvent",
+]

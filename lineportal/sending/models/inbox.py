@@ -1,0 +1,59 @@
+"""The webhook inbox: what providers told us, raw and as events."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from lineportal.accounts.models import OfficialAccount
+
+
+class WebhookDelivery(models.Model):
+    """One raw POST of a provider, stored before it is understood."""
+
+    account = models.ForeignKey(OfficialAccount, models.PROTECT, related_name="+")
+    provider = models.CharField(max_length=20)
+    body = models.BinaryField()
+    received_at = models.DateTimeField()
+    read_at = models.DateTimeField(null=True, blank=True)
+    problem = models.CharField(max_length=200, blank=True)  # signed but unreadable
+
+    class Meta:
+        verbose_name = _("webhook delivery")
+        verbose_name_plural = _("webhook deliveries")
+        indexes: ClassVar = [
+            # What the reader has still to do
+            models.Index(fields=["id"], condition=Q(read_at__isnull=True), name="inbox_unread"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.provider} {self.pk}"
+
+
+class WebhookEvent(models.Model):
+    """One event out of a delivery; a repeat of it is not stored again."""
+
+    delivery = models.ForeignKey(WebhookDelivery, models.PROTECT, related_name="events")
+    account = models.ForeignKey(OfficialAccount, models.PROTECT, related_name="+")
+    event_id = models.CharField(max_length=64)
+    kind = models.CharField(max_length=20)
+    occurred_at = models.DateTimeField()
+    reference = models.UUIDField(null=True, blank=True, db_index=True)  # a message's history
+    line_user_id = models.CharField(max_length=33, blank=True)
+    payload = models.JSONField(default=dict)
+    effect = models.CharField(max_length=40, blank=True)  # what it changed, in one word
+
+    class Meta:
+        verbose_name = _("webhook event")
+        verbose_name_plural = _("webhook events")
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["account", "event_id"], name="an_event_counts_once_per_account"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.event_id}"

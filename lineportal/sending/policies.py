@@ -1,0 +1,54 @@
+"""What an account asks of its campaigns: canary, second key, and the limits of the breakers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from lineportal.accounts import access
+from lineportal.accounts.models import OfficialAccount
+from lineportal.audit import chain
+from lineportal.sending.models import Policy
+from recipients.intake import Invalid
+
+CHANGE = "accounts.manage_accounts"
+_COUNTS = ("canary_size", "second_key_above")  # or None: off
+_PERCENTS = ("refused_percent", "uncertain_percent")
+FIELDS = (*_COUNTS, *_PERCENTS)
+
+
+def of(account_id: int) -> Policy:
+    """Return the account's policy; the defaults where it has none."""
+    return Policy.objects.filter(account_id=account_id).first() or Policy(account_id=account_id)
+
+
+@transaction.atomic
+def change(
+    account: OfficialAccount, *, by: User, at: datetime, changes: Mapping[str, Any]
+) -> Policy:
+    """Change some of canary_size, second_key_above, refused_percent, uncertain_percent.
+
+    Raises PermissionDenied, Invalid.
+    """
+    access.require(by, CHANGE, account)
+    for name, value in changes.items():
+        if name not in FIELDS:
+            raise Invalid(name, _("Unknown; known are: %(names)s.") % {"names": ", ".join(FIELDS)})
+        if name in _COUNTS and value is None:
+            continue
+        top = 100 if name in _PERCENTS else 10_000_000
+        if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= top:
+            raise Invalid(name, _("Give a whole number from 1 to %(top)d.") % {"top": top})
+    policy, _is_new = Policy.objects.select_for_update().get_or_create(account=account)
+    for name, value in changes.items():
+        setattr(policy, name, value)
+    policy.save()
+    chain.write(
+        "sending.policy", subject=policy, by=by, at=at, account_id=account.pk, **dict(changes)
+    )
+    return policy

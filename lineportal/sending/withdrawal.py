@@ -1,0 +1,46 @@
+"""What a revoked template or a cancelled campaign takes out of the outbox."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.db.models import Exists, OuterRef
+from django.utils.translation import gettext as _
+
+from lineportal.sending import campaigns
+from lineportal.sending.models import Campaign, Message, StopCode
+from lineportal.sending.statuses import Status
+from templates_app import workflow
+from templates_app.models import MessageTemplate
+
+
+@transaction.atomic
+def revoke_template(
+    template: MessageTemplate, *, by: User, at: datetime, reason: str
+) -> MessageTemplate:
+    """Revoke an approved version and stop everything that would still go out on it."""
+    template = workflow.revoke(template, by=by, at=at, reason=reason)
+    withdraw(template, at=at)
+    return template
+
+
+@transaction.atomic
+def withdraw(template: MessageTemplate, *, at: datetime) -> int:
+    """Cancel what is queued on a version that is not approved any more, and pause its campaigns."""
+    why = _("The template was revoked.")
+    for campaign in Campaign.objects.select_for_update().filter(
+        template=template, state=Campaign.State.RUNNING
+    ):
+        campaigns.pause(campaign, by=None, at=at, reason=why, code=StopCode.REVOKED)
+    return campaigns.cancel_queued(Message.objects.filter(template=template), at=at, detail=why)
+
+
+def cancel_left_behind(*, at: datetime) -> int:
+    """Cancel what came back to the queue after its campaign was cancelled; return how many."""
+    queued = Message.objects.filter(campaign=OuterRef("pk"), status=Status.QUEUED)
+    cancelled = 0
+    for campaign in Campaign.objects.filter(Exists(queued), state=Campaign.State.CANCELLED):
+        cancelled += campaigns.cancel_queued_of(campaign, at=at)
+    return cancelled

@@ -1,0 +1,242 @@
+"""How fast webhooks are stored and read, as ratios within one run.
+
+`python -m pytest -q -s tests/benchmarks/bench_webhooks.py`. Intake: gunicorn as it runs in
+production, a load client in a process of its own. Its floors: the same client and gunicorn with a
+view that does nothing, and a bare loop of INSERT of the same bodies. Processing: `inbox.read` of
+50,000 delivery events against a bare UPDATE ... FROM unnest of as many messages.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db import connection
+
+from lineportal.accounts.models import OfficialAccount
+from lineportal.sending import campaigns, freezing, inbox
+from lineportal.sending.models import Message, WebhookDelivery, WebhookEvent
+from tests import factories
+from tests.benchmarks import poster
+from tests.benchmarks.bench_main_path import people, timed
+from tests.line import SECRET
+from tests.sending.test_worker_process import database_url, wait, workers
+
+PROJECT = Path(__file__).resolve().parents[2]
+EVENTS = 20_000
+GOAL_PER_SECOND = 2_000
+SERVER = ("--workers", "2", "--threads", "4")
+CONNECTIONS = 16
+RECEIPTS = 50_000
+PER_DELIVERY = 10
+UPDATE_BATCH = 5_000
+
+
+@contextlib.contextmanager
+def gunicorn() -> Iterator[str]:
+    """Serve the portal on the test database, with debugging off; yield its address."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    environment = {
+        **os.environ,
+        "DATABASE_URL": database_url(),
+        "LINEPORTAL_DEBUG": "0",
+        "LINEPORTAL_SECRET_KEY": "bench-" * 10,
+        "LINEPORTAL_FIELD_KEYS": ",".join(settings.FIELD_KEYS),
+    }
+    environment.pop("DJANGO_SETTINGS_MODULE", None)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "gunicorn", "lineportal.wsgi", *SERVER,
+         "--bind", f"127.0.0.1:{port}", "--log-level", "warning"],
+        cwd=PROJECT,
+        env=environment,
+    )  # fmt: skip
+    url = f"http://127.0.0.1:{port}"
+    try:
+        wait(lambda: _answers(url), "gunicorn answers")
+        yield url
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"{url}/healthz", timeout=5) as answer:
+            return bool(answer.status == 200)
+    except OSError:
+        return False
+
+
+def post(url: str, *, per_post: int, per_second: int = 0, events: int, secret: str = SECRET) -> Any:
+    given = {
+        "url": url,
+        "secret": secret,
+        "events": events,
+        "per_post": per_post,
+        "per_second": per_second,
+        "connections": CONNECTIONS,
+    }
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.benchmarks.poster"],
+        cwd=PROJECT, input=json.dumps(given), capture_output=True, text=True, check=True,
+        timeout=180,
+    )  # fmt: skip
+    found = json.loads(done.stdout)
+    assert set(found["statuses"]) == {"200"}, found["statuses"]
+    return found
+
+
+def shown(name: str, found: dict[str, Any]) -> float:
+    rate: float = found["events_per_second"]
+    print(f"{name}: {rate:,.0f} events/s; p50 {found['p50_ms']:.0f}, p95 {found['p95_ms']:.0f},"
+          f" p99 {found['p99_ms']:.0f} ms")  # fmt: skip
+    return rate
+
+
+def test_intake(transactional_db: None) -> None:
+    account = factories.account()
+    with gunicorn() as url:
+        hook = f"{url}/webhooks/line/{account.webhook_id}/"
+        post(hook, per_post=10, events=1_000)  # both processes warm
+        print(f"\ngunicorn {' '.join(SERVER)}, {CONNECTIONS} connections of one client")
+        floor = shown("nothing done, flat out, a GET counted as one event",
+                      post(f"{url}/healthz", per_post=1, events=3_000, secret=""))  # fmt: skip
+        for per_post, events in ((10, EVENTS), (1, EVENTS // 5)):
+            shown(f"POSTs of {per_post}, offered {GOAL_PER_SECOND:,}/s",
+                  post(hook, per_post=per_post, per_second=GOAL_PER_SECOND, events=events))  # fmt: skip
+            rate = shown(f"POSTs of {per_post}, flat out",
+                         post(hook, per_post=per_post, events=events))  # fmt: skip
+            inserts = 1 / timed(lambda: insert(account, per_post, 1_000)) * 1_000
+            print(f"  {rate / per_post:,.0f} POSTs/s; ratio to nothing done"
+                  f" {rate / per_post / floor:.2f}; to bare INSERTs one by one"
+                  f" ({inserts:,.0f}/s) {rate / per_post / inserts:.2f}")  # fmt: skip
+    stored = WebhookDelivery.objects.exclude(body=b"x").count()
+    assert stored == 100 + 2 * (EVENTS // 10 + EVENTS // 5) + 2 * 1_000
+
+
+def insert(account: OfficialAccount, per_post: int, count: int) -> None:
+    body = poster.body_of(per_post, 0)
+    with connection.cursor() as cursor:
+        for _ in range(count):
+            cursor.execute(
+                "INSERT INTO sending_webhookdelivery (account_id, provider, body, received_at,"
+                " problem) VALUES (%s, 'line', %s, now(), '')",
+                [account.pk, body],
+            )
+
+
+def test_intake_while_a_worker_reads(transactional_db: None) -> None:
+    account = factories.account()
+    with gunicorn() as url, workers(1):
+        hook = f"{url}/webhooks/line/{account.webhook_id}/"
+        post(hook, per_post=10, events=1_000)
+        print()
+        shown(f"POSTs of 10, offered {GOAL_PER_SECOND:,}/s, a worker beside",
+              post(hook, per_post=10, per_second=GOAL_PER_SECOND, events=EVENTS))  # fmt: skip
+        ended = time.monotonic()
+        unread = WebhookDelivery.objects.filter(read_at=None)
+        wait(lambda: not unread.exists(), "all is read")
+        print(f"all read {time.monotonic() - ended:.1f} s after the last answer")
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT percentile_disc(ARRAY[0.5, 0.99]) WITHIN GROUP"
+                           " (ORDER BY read_at - received_at) FROM sending_webhookdelivery")  # fmt: skip
+            [(delays,)] = cursor.fetchall()
+        print("from stored to the turn that read it: p50 {:.2f}, p99 {:.2f} s".format(
+            *(delay.total_seconds() for delay in delays)))  # fmt: skip
+    assert WebhookEvent.objects.count() == EVENTS + 1_000
+
+
+def test_processing(transactional_db: None) -> None:
+    account, at = factories.account(), datetime.now(UTC)
+    references = accepted(account, 2 * RECEIPTS, at=at)
+    ours, theirs = references[::2], references[1::2]
+    stamp = int(at.timestamp() * 1000)
+    WebhookDelivery.objects.bulk_create(
+        (
+            WebhookDelivery(
+                account=account,
+                provider="line",
+                body=delivery_body(ours[n : n + PER_DELIVERY], stamp),
+                received_at=at,
+            )
+            for n in range(0, RECEIPTS, PER_DELIVERY)
+        ),
+        batch_size=1_000,
+    )
+
+    reading = timed(lambda: inbox.read(at=at))
+
+    def update() -> None:
+        for n in range(0, RECEIPTS, UPDATE_BATCH):
+            with connection.cursor() as cursor:
+                cursor.execute(
+                    "UPDATE sending_message message SET status = 'delivered', delivered_at = %s"
+                    " FROM unnest(%s::uuid[]) given (reference)"
+                    " WHERE message.reference = given.reference",
+                    [at, theirs[n : n + UPDATE_BATCH]],
+                )
+
+    with without_triggers():
+        floor = timed(update)
+    print(f"\nreading {RECEIPTS:,} receipts in deliveries of {PER_DELIVERY}:"
+          f" {RECEIPTS / reading:,.0f} events/s; a bare UPDATE in batches of {UPDATE_BATCH:,}:"
+          f" {RECEIPTS / floor:,.0f}/s; ratio {reading / floor:.2f}")  # fmt: skip
+    assert Message.objects.filter(status="delivered").count() == 2 * RECEIPTS
+
+
+def accepted(account: OfficialAccount, count: int, *, at: datetime) -> list[UUID]:
+    """Make messages that LINE accepted; return their tags."""
+    people(account, count)
+    by = factories.user("sender")
+    made = campaigns.create(
+        account, template=factories.approved(account), name="bench", by=by, at=at
+    )
+    campaigns.start(made, by=by, at=at)
+    freezing.write_all(made.pk, at=at)
+    with without_triggers(), connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE sending_message SET status = 'accepted', attempts = 1,"
+            " reference = gen_random_uuid(), attempt_started_at = %(at)s, accepted_at = %(at)s,"
+            " expires_at = %(at)s + interval '24 hours'",
+            {"at": at},
+        )
+    with connection.cursor() as cursor:
+        cursor.execute("VACUUM ANALYZE sending_message")
+    return list(Message.objects.order_by("pk").values_list("reference", flat=True))
+
+
+@contextlib.contextmanager
+def without_triggers() -> Iterator[None]:
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE sending_message DISABLE TRIGGER USER")
+        yield
+        cursor.execute("ALTER TABLE sending_message ENABLE TRIGGER USER")
+
+
+def delivery_body(references: list[UUID], stamp: int) -> bytes:
+    events = [
+        {
+            "type": "delivery",
+            "delivery": {"data": reference.hex},
+            "webhookEventId": reference.hex[:26].upper(),
+            "deliveryContext": {"isRedelivery": False},
+            "timestamp": stamp,
+            "mode": "active",
+        }
+        for reference in references
+    ]
+    return json.dumps({"destination": "U" + "0" * 32, "events": events}).encode()
