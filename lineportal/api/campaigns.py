@@ -10,7 +10,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import mixins, serializers, status, viewsets
 from rest_framework.decorators import action
 from rest_framework.request import Request
@@ -20,7 +20,7 @@ from lineportal.accounts import access
 from lineportal.api.fields import Moment, TemplateName, account_named, template_named, user_of
 from lineportal.api.messages import MessageOut
 from lineportal.api.resource import Resource
-from lineportal.sending import audience, campaigns, reports, rows
+from lineportal.sending import audience, campaigns, overdue, reports, retries, rows
 from lineportal.sending.models import Campaign
 from recipients.intake import Invalid
 
@@ -34,8 +34,8 @@ class CampaignOut(serializers.ModelSerializer[Campaign]):
         model = Campaign
         fields = (
             "id", "account", "name", "state", "template", "template_key", "template_version",
-            "audience", "values", "scheduled_at", "not_after", "stop_reason", "created_at",
-            "started_at", "finished_at",
+            "audience", "values", "scheduled_at", "not_after", "canary_size", "stop_code",
+            "stop_reason", "created_at", "started_at", "finished_at",
         )  # fmt: skip
 
 
@@ -53,6 +53,20 @@ class CampaignIn(serializers.Serializer[Any]):
     )
     scheduled_at = Moment(required=False, default=None, allow_null=True)
     not_after = Moment(required=False, default=None, allow_null=True)
+    canary_size = serializers.IntegerField(
+        required=False,
+        default=None,
+        allow_null=True,
+        help_text="Send so many first, then pause; null: as the account's policy says.",
+    )
+
+
+class StartIn(serializers.Serializer[Any]):
+    not_after = Moment(required=False, default=None, allow_null=True)
+
+
+class Retried(serializers.Serializer[Any]):
+    messages = serializers.IntegerField(help_text="How many are queued again.")
 
 
 class PreviewOut(serializers.Serializer[Any]):
@@ -68,6 +82,10 @@ class ReportOut(serializers.Serializer[Any]):
     by_rule = serializers.DictField(child=serializers.IntegerField())
     rate_per_second = serializers.FloatField()
     finishes_at = serializers.DateTimeField(allow_null=True)
+    waits = serializers.CharField(
+        help_text="Why nothing leaves now, and who may change that; blank when it goes on."
+    )
+    waits_until = serializers.DateTimeField(allow_null=True)
 
 
 class CampaignFilter(django_filters.FilterSet):
@@ -136,10 +154,20 @@ class Campaigns(
     def report(self, request: Request, pk: str) -> Response:
         return Response(ReportOut(reports.report(self.get_object(), at=timezone.now())).data)
 
-    @extend_schema(request=None, responses=CampaignOut)
+    @extend_schema(request=StartIn, responses={200: CampaignOut, 202: CampaignOut})
     @action(detail=True, methods=["post"])
     def start(self, request: Request, pk: str) -> Response:
-        return self._act(campaigns.start)
+        """200 when all messages are written, 202 while a worker still writes a large audience."""
+        given = StartIn(data=request.data or {})
+        given.is_valid(raise_exception=True)
+        campaign = campaigns.start(
+            self.get_object(), by=user_of(request), at=timezone.now(), **given.validated_data
+        )
+        is_written = campaign.frozen_at is None or campaign.written_at is not None
+        return Response(
+            CampaignOut(campaign).data,
+            status=status.HTTP_200_OK if is_written else status.HTTP_202_ACCEPTED,
+        )
 
     @extend_schema(request=None, responses=CampaignOut)
     @action(detail=True, methods=["post"])
@@ -156,13 +184,34 @@ class Campaigns(
     def cancel(self, request: Request, pk: str) -> Response:
         return self._act(campaigns.cancel)
 
-    @extend_schema(responses=MessageOut(many=True))
+    @extend_schema(request=None, responses=CampaignOut)
+    @action(detail=True, methods=["post"])
+    def confirm(self, request: Request, pk: str) -> Response:
+        """Turn the second key of a large campaign: by another person than who started it."""
+        return self._act(campaigns.confirm)
+
+    @extend_schema(request=None, responses={202: Retried})
+    @action(detail=True, methods=["post"])
+    def retry(self, request: Request, pk: str) -> Response:
+        """Queue again what failed by our own request's or account's fault."""
+        n = retries.retry_failed(self.get_object(), by=user_of(request), at=timezone.now())
+        return Response(Retried({"messages": n}).data, status=status.HTTP_202_ACCEPTED)
+
+    @extend_schema(
+        parameters=[
+            OpenApiParameter("status", str, description="One status only."),
+            OpenApiParameter("overdue", bool, description="true: only what is overdue."),
+        ],
+        responses=MessageOut(many=True),
+    )
     @action(detail=True)
     def messages(self, request: Request, pk: str) -> Response:
         access.require(user_of(request), "sending.view_message")
         found: Any = self.get_object().messages.select_related("template")
         if wanted := request.query_params.get("status"):
             found = found.filter(status=wanted)
+        if request.query_params.get("overdue") in ("true", "1"):
+            found = overdue.among(found, at=timezone.now())
         page: Any = self.paginate_queryset(found)
         return self.get_paginated_response(MessageOut(page, many=True).data)
 

@@ -13,7 +13,7 @@ from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
 from lineportal.api.parsers import TooLarge
-from lineportal.sending import campaigns, messages, routing
+from lineportal.sending import campaigns, messages, retries, routing, stops
 from recipients import intake
 from templates_app import content, workflow
 
@@ -26,7 +26,10 @@ CONFLICTS: dict[type[Exception], str] = {
     messages.KeyReused: "key_reused",
     intake.PersonExists: "exists",
     intake.Conflict: "wrong_state",
+    retries.NothingToRetry: "wrong_state",
     routing.AccountExists: "exists",
+    stops.AlreadyStopped: "exists",
+    stops.NotStopped: "wrong_state",
 }
 
 

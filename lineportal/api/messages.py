@@ -9,13 +9,14 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import mixins, serializers, status, viewsets
+from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from lineportal.accounts import access
 from lineportal.api.fields import Moment, TemplateName, account_named, template_named, user_of
 from lineportal.api.resource import Resource
-from lineportal.sending import audience, messages
+from lineportal.sending import audience, history, messages, overdue
 from lineportal.sending.models import Message
 from lineportal.sending.statuses import Status
 
@@ -23,18 +24,38 @@ from lineportal.sending.statuses import Status
 class MessageOut(serializers.ModelSerializer[Message]):
     template_version = serializers.IntegerField(source="template.version")
     reference = serializers.SerializerMethodField()
+    overdue = serializers.SerializerMethodField()
 
     class Meta:
         model = Message
         fields = (
             "id", "campaign", "recipient", "item", "status", "verdict", "rule", "reference",
             "attempts", "template", "template_version", "queued_at", "accepted_at",
-            "delivered_at", "expires_at", "detail",
+            "delivered_at", "expires_at", "overdue", "detail",
         )  # fmt: skip
+
+    def get_overdue(self, message: Message) -> bool:
+        """Undelivered for longer than its template allows; LINE may still deliver it."""
+        return overdue.is_overdue(
+            service=message.service,
+            status=message.status,
+            queued_at=message.queued_at,
+            minutes=message.template.overdue_minutes,
+            at=timezone.now(),
+        )
 
     def get_reference(self, message: Message) -> str | None:
         """The delivery tag as LINE knows it; None for what was never to be sent."""
         return message.reference.hex if message.reference else None
+
+
+class StepOut(serializers.Serializer[Any]):
+    at = serializers.DateTimeField()
+    what = serializers.CharField()
+    detail = serializers.CharField()
+    reference = serializers.CharField()
+    http_status = serializers.IntegerField(allow_null=True)
+    request_id = serializers.CharField()
 
 
 class MessageIn(serializers.Serializer[Any]):
@@ -58,7 +79,7 @@ class MessageMade(serializers.Serializer[Any]):
 
 class Messages(Resource, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Message]):
     scope = "messages"
-    scopes_of = {"retrieve": ("messages", "campaigns", "reports")}  # noqa: RUF012
+    scopes_of = dict.fromkeys(("retrieve", "history"), ("messages", "campaigns", "reports"))
     serializer_class = MessageOut
     queryset = Message.objects.none()
 
@@ -66,6 +87,12 @@ class Messages(Resource, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Mess
         user = user_of(self.request)
         access.require(user, "sending.view_message")
         return access.limited(Message.objects.select_related("template"), user)
+
+    @extend_schema(responses=StepOut(many=True))
+    @action(detail=True, pagination_class=None)
+    def history(self, request: Request, pk: str) -> Response:
+        """Every attempt, answer and event of the message, oldest first."""
+        return Response(StepOut(history.of(self.get_object()), many=True).data)
 
     @extend_schema(
         request=MessageIn,

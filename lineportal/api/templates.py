@@ -19,7 +19,7 @@ from lineportal.accounts import access
 from lineportal.accounts.models import Service
 from lineportal.api.fields import account_named, user_of
 from lineportal.api.resource import Resource
-from lineportal.sending import previews, withdrawal
+from lineportal.sending import overdue, previews, withdrawal
 from templates_app import findings, workflow
 from templates_app.models import MessageTemplate, State
 
@@ -30,6 +30,7 @@ class TemplateOut(serializers.ModelSerializer[MessageTemplate]):
     account = serializers.SlugRelatedField[Any](slug_field="slug", read_only=True)
     state = serializers.CharField(read_only=True)
     findings = serializers.SerializerMethodField()
+    overdue_after_minutes = serializers.IntegerField(source="overdue_minutes", allow_null=True)
 
     class Meta:
         model = MessageTemplate
@@ -37,7 +38,7 @@ class TemplateOut(serializers.ModelSerializer[MessageTemplate]):
             "id", "account", "key", "version", "service", "language", "purpose", "category",
             "content", "state", "content_hash", "placeholders", "findings", "created_at",
             "submitted_at", "approved_at", "rejected_at", "revoked_at", "line_reference",
-            "line_decided_on", "reason", "decided_by",
+            "line_decided_on", "reason", "decided_by", "overdue_after_minutes",
         )  # fmt: skip
 
     def get_findings(self, template: MessageTemplate) -> list[dict[str, str]]:
@@ -59,6 +60,10 @@ class TemplateChanges(serializers.Serializer[Any]):
     purpose = serializers.CharField(max_length=200, required=False)
     category = serializers.CharField(required=False)
     content = serializers.JSONField(required=False)
+
+
+class OverdueIn(serializers.Serializer[Any]):
+    minutes = serializers.IntegerField(allow_null=True, help_text="null: never overdue")
 
 
 class ApproveIn(serializers.Serializer[Any]):
@@ -163,6 +168,12 @@ class Templates(
         response = self._act(workflow.revise)
         response.status_code = status.HTTP_201_CREATED
         return response
+
+    @extend_schema(request=OverdueIn, responses=TemplateOut)
+    @action(detail=True, methods=["post"])
+    def overdue(self, request: Request, pk: str) -> Response:
+        """Say after how many minutes an undelivered message is flagged; any state takes it."""
+        return self._act(overdue.allow, **_read(OverdueIn, request))
 
     @extend_schema(request=PreviewIn)
     @action(detail=True, methods=["post"])

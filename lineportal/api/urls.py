@@ -3,7 +3,15 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 from rest_framework.permissions import AllowAny
 from rest_framework.routers import DefaultRouter
 
-from lineportal.api import accounts, campaigns, errors, messages, recipients, templates
+from lineportal.api import (
+    accounts,
+    campaigns,
+    control,
+    errors,
+    messages,
+    recipients,
+    templates,
+)
 
 router = DefaultRouter()
 router.include_root_view = False
@@ -13,6 +21,7 @@ router.register("recipients/imports", recipients.Imports, basename="import")
 router.register("recipients", recipients.Recipients, basename="recipient")
 router.register("suppressions", recipients.Suppressions, basename="suppression")
 router.register("campaigns", campaigns.Campaigns, basename="campaign")
+router.register("stops", control.Stops, basename="stop")
 router.register("messages", messages.Messages, basename="message")
 
 # The schema is public knowledge; it holds no data.
@@ -22,7 +31,10 @@ suppression_list = recipients.Suppressions.as_view(
     {"get": "list", "post": "create", "delete": "lift"}
 )
 
+account_policy = control.Policies.as_view({"get": "retrieve", "patch": "partial_update"})
+
 urlpatterns = [
+    path("v1/accounts/<slug:slug>/policy/", account_policy, name="account-policy"),
     path("v1/suppressions/", suppression_list, name="suppression-list"),
     path("v1/", include(router.urls)),
     re_path("^v1/", errors.no_such_address),

@@ -1,5 +1,19 @@
 """Registers every desk; Django's admin finds this module by its name."""
 
-from lineportal.console import accounts_desk, campaigns_desk, recipients_desk, templates_desk
+from lineportal.console import (
+    accounts_desk,
+    campaigns_desk,
+    control_desk,
+    messages_desk,
+    recipients_desk,
+    templates_desk,
+)
 
-__all__ = ["accounts_desk", "campaigns_desk", "recipients_desk", "templates_desk"]
+__all__ = [
+    "accounts_desk",
+    "campaigns_desk",
+    "control_desk",
+    "messages_desk",
+    "recipients_desk",
+    "templates_desk",
+]

@@ -21,10 +21,11 @@ from django.utils.translation import gettext as _
 from unfold.admin import ModelAdmin
 
 from lineportal.accounts import access
-from lineportal.sending import campaigns, routing
+from lineportal.sending import campaigns, retries, routing, stops
 from lineportal.sending import messages as sending_messages
 from recipients import intake
 from templates_app import content, workflow
+from templates_app.models import MessageTemplate
 
 # What the rooms below refuse with; each text says what to do.
 REFUSALS = (
@@ -39,6 +40,9 @@ REFUSALS = (
     intake.Conflict,
     intake.PersonExists,
     sending_messages.CannotSendAgain,
+    retries.NothingToRetry,
+    stops.AlreadyStopped,
+    stops.NotStopped,
     PermissionDenied,
 )
 
@@ -198,6 +202,15 @@ class Desk(ModelAdmin):  # type: ignore[misc]
     def _site(self, view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
         wrapped: Callable[..., HttpResponseBase] = self.admin_site.admin_view(view)
         return wrapped
+
+
+def wording(template: MessageTemplate) -> dict[str, Any]:
+    """Return what the drawn message needs, so that who confirms reads the approved words."""
+    return {
+        # `items` is a method of every mapping, so a page cannot ask for it by that name.
+        "content": {**template.content, "items_list": template.content.get("items", [])},
+        "service": template.service,
+    }
 
 
 def user_of(request: HttpRequest) -> User:

@@ -19,16 +19,15 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from lineportal.accounts import access
-from lineportal.console.base import ActForm, Desk, user_of
-from lineportal.sending import audience, campaigns, exports, messages, reports, rows
-from lineportal.sending.models import Campaign, Message, WebhookEvent
+from lineportal.console.base import ActForm, Desk, user_of, wording
+from lineportal.sending import audience, campaigns, exports, reports, retries, rows
+from lineportal.sending.models import Campaign, StopCode
 from lineportal.sending.statuses import MEANING, Status, Verdict
-from recipients import phones
 from recipients.intake import Invalid
 from recipients.models import Consent, FriendStatus
 from templates_app.models import MessageTemplate, State
 
-_LOOK = {
+LOOK = {
     Status.DELIVERED: "lp-good",
     Status.ACCEPTED: "lp-wait",
     Status.QUEUED: "lp-wait",
@@ -67,7 +66,10 @@ class CampaignForm(forms.ModelForm[Campaign]):
 
     class Meta:
         model = Campaign
-        fields = ("account", "template", "name", "item_column", "scheduled_at", "not_after")
+        fields = (
+            "account", "template", "name", "item_column", "scheduled_at", "not_after",
+            "canary_size",
+        )  # fmt: skip
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
@@ -101,13 +103,27 @@ class CampaignDesk(Desk):
         "start": gettext_lazy("Send"),
         "pause": gettext_lazy("Pause"),
         "resume": gettext_lazy("Resume"),
+        "confirm": gettext_lazy("Confirm and send"),
+        "retry": gettext_lazy("Send the failed again"),
         "cancel": gettext_lazy("Cancel the campaign"),
     }
-    act_forms: ClassVar[dict[str, type[ActForm]]] = {"cancel": ActForm}
+    act_forms: ClassVar[dict[str, type[ActForm]]] = {
+        "cancel": ActForm,
+        "confirm": ActForm,
+        "retry": ActForm,
+    }
     act_notes: ClassVar[dict[str, Any]] = {
+        "confirm": gettext_lazy(
+            "You are the second key: you have read the wording, and the audience is as large as it"
+            " should be."
+        ),
+        "retry": gettext_lazy(
+            "These surely reached nobody: LINE refused our request or account, not the person."
+            " Mend the cause first. Uncertain messages are not among them."
+        ),
         "cancel": gettext_lazy("What is queued is cancelled for good; what was sent stays sent."),
     }
-    main_act = frozenset({"start", "resume"})
+    main_act = frozenset({"start", "resume", "confirm"})
     grave_act = frozenset({"cancel"})
 
     @admin.display(description=gettext_lazy("State"), ordering="state")
@@ -147,9 +163,12 @@ class CampaignDesk(Desk):
         if obj is None:
             return (
                 "account", "template", "name", "consent", "friend_status", "file", "item_column",
-                "scheduled_at", "not_after",
+                "scheduled_at", "not_after", "canary_size",
             )  # fmt: skip
-        return ("account", "template", "name", "to_whom", "scheduled_at", "not_after")
+        return (
+            "account", "template", "name", "to_whom", "scheduled_at", "not_after", "canary_size",
+            "created_by", "started_by", "confirmed_by",
+        )  # fmt: skip
 
     def get_form(self, request: HttpRequest, obj: Any = None, **kw: Any) -> Any:
         form = super().get_form(request, obj, **kw)
@@ -172,6 +191,7 @@ class CampaignDesk(Desk):
                 item_column=values.get("item_column", ""),
                 scheduled_at=values.get("scheduled_at"),
                 not_after=values.get("not_after"),
+                canary_size=values.get("canary_size"),
                 by=user_of(request),
                 at=at,
             )
@@ -183,6 +203,16 @@ class CampaignDesk(Desk):
         return campaigns.available_acts(obj, user)
 
     def act_label(self, act: str, obj: Any) -> str:
+        if act in ("confirm", "resume", "retry"):
+            by_status = reports.report(obj, at=timezone.now()).by_status
+            queued = {"count": localize(by_status.get(Status.QUEUED, 0))}
+            if act == "confirm":
+                return _("Confirm and send %(count)s messages") % queued
+            if act == "retry":
+                failed = {"count": localize(by_status.get(Status.FAILED, 0))}
+                return _("Send %(count)s failed messages again") % failed
+            if obj.stop_code == StopCode.CANARY:
+                return _("Send the other %(count)s messages") % queued
         if act != "start":
             return super().act_label(act, obj)
         preview = reports.preview(audience.preview(obj, at=timezone.now()))
@@ -202,7 +232,7 @@ class CampaignDesk(Desk):
                 ],
                 "rules": _rules(preview.by_rule),
             }
-        return self._progress_context(obj)
+        return {**self._progress_context(obj), **wording(obj.template)}
 
     def progress(self, request: HttpRequest, pk: int) -> HttpResponse:
         """The live part of the page, alone."""
@@ -215,7 +245,7 @@ class CampaignDesk(Desk):
         campaign = self._campaign(request, pk)
         access.require(user_of(request), "sending.export_campaign", campaign.account_id)
         return StreamingHttpResponse(
-            exports.lines(campaign),
+            exports.lines(campaign, at=timezone.now()),
             content_type="text/csv; charset=utf-8",
             headers={"Content-Disposition": f'attachment; filename="campaign-{campaign.pk}.csv"'},
         )
@@ -226,7 +256,11 @@ class CampaignDesk(Desk):
             "pause": campaigns.pause,
             "resume": campaigns.resume,
             "cancel": campaigns.cancel,
+            "confirm": campaigns.confirm,
         }
+        if act == "retry":
+            retries.retry_failed(obj, by=user_of(request), at=timezone.now())
+            return obj
         return acts[act](obj, by=user_of(request), at=timezone.now())
 
     def _campaign(self, request: HttpRequest, pk: int) -> Campaign:
@@ -247,7 +281,7 @@ class CampaignDesk(Desk):
                 {
                     "label": Status(code).label,
                     "meaning": MEANING[Status(code)],
-                    "look": _LOOK.get(Status(code), ""),
+                    "look": LOOK.get(Status(code), ""),
                     "n": report.by_status[code],
                     "url": f"{here}&status__exact={code}",
                 }
@@ -255,72 +289,12 @@ class CampaignDesk(Desk):
                 if code in report.by_status
             ],
             "rules": _rules(report.by_rule),
+            "discrepancies": campaign.discrepancies.order_by("-pk")[:20],
             "is_live": campaign.state in (Campaign.State.RUNNING, Campaign.State.SCHEDULED)
             or report.by_status.get(Status.ACCEPTED, 0) > 0,
             "progress_url": reverse("admin:sending_campaign_progress", args=[campaign.pk]),
             "export_url": reverse("admin:sending_campaign_export", args=[campaign.pk]),
         }
-
-
-@admin.register(Message)
-class MessageDesk(Desk):
-    view_permission = "sending.view_message"
-    list_display = ("number", "masked_phone", "campaign", "status_badge", "rule", "changed_at")
-    list_filter = ("status", "service", "rule", "account")
-    ordering = ("-id",)
-    list_select_related = ("campaign", "recipient")
-    fields = (
-        "account", "campaign", "template", "masked_phone", "item", "verdict", "rule",
-        "rules_version", "consent", "friend_status", "status", "queued_at", "accepted_at",
-        "delivered_at", "expires_at", "attempts", "http_status", "request_id", "detail",
-        "body_sha256",
-    )  # fmt: skip
-    readonly_fields = ("masked_phone",)
-    change_form_outer_before_template = "console/message.html"
-    act_labels: ClassVar[dict[str, Any]] = {"again": gettext_lazy("Send again")}
-    act_forms: ClassVar[dict[str, type[ActForm]]] = {"again": ActForm}
-    act_notes: ClassVar[dict[str, Any]] = {
-        "again": gettext_lazy(
-            "LINE cannot recognise a repeat of a notification. If the first one was sent after all,"
-            " this person gets it twice."
-        )
-    }
-    grave_act = frozenset({"again"})
-
-    @admin.display(description=gettext_lazy("Message"), ordering="id")
-    def number(self, message: Message) -> str:
-        return str(message.pk)
-
-    @admin.display(description=gettext_lazy("Phone"))
-    def masked_phone(self, message: Message) -> str:
-        return phones.mask(message.recipient.phone) or "–"
-
-    @admin.display(description=gettext_lazy("Status"), ordering="status")
-    def status_badge(self, message: Message) -> str:
-        status = Status(message.status)
-        return format_html(
-            '<span class="lp-badge {}">{}</span>', _LOOK.get(status, ""), status.label
-        )
-
-    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
-        return lookup == "campaign__id__exact" or super().lookup_allowed(lookup, value, request)
-
-    def available_acts(self, obj: Any, user: User) -> Sequence[str]:
-        may = access.may(user, messages.SETTLE, obj.account_id)
-        return ["again"] if may and obj.status in messages.REPEATABLE else []
-
-    def panel(self, obj: Any, request: HttpRequest) -> dict[str, Any]:
-        references = [obj.reference, *obj.past_attempts.values_list("reference", flat=True)]
-        found = WebhookEvent.objects.filter(account_id=obj.account_id, reference__in=references)
-        return {
-            "meaning": MEANING[Status(obj.status)],
-            "reason": audience.sentence(obj.verdict, obj.rule),
-            "past_attempts": obj.past_attempts.order_by("number"),
-            "webhook_events": found.order_by("occurred_at"),
-        }
-
-    def do(self, act: str, obj: Any, request: HttpRequest, details: dict[str, Any]) -> Any:
-        return messages.send_again(obj, by=user_of(request), at=timezone.now())
 
 
 def _rules(by_rule: dict[str, int]) -> list[tuple[str, Any, int]]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.db.models import Q
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from lineportal.accounts import access
-from lineportal.sending import reports
+from lineportal.sending import reports, stops
 from lineportal.sending.models import Campaign, Message
 from lineportal.sending.statuses import Status
 from templates_app.models import MessageTemplate, State
@@ -26,6 +27,11 @@ def context(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
             for template in waiting.select_related("account").order_by("submitted_at")[:10]
         ]
     if user.has_perm("sending.view_campaign"):
+        mine = Q(account__isnull=True) | Q(account__in=access.accounts_of(user))
+        context["stops"] = [
+            (stop, reverse("admin:sending_stop_change", args=[stop.pk]))
+            for stop in stops.in_force().filter(mine).select_related("account")
+        ]
         latest = access.limited(Campaign.objects.select_related("account", "template"), user)
         context["latest_campaigns"] = [
             (
@@ -93,6 +99,7 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
                 _item(
                     _("Messages"), "sms", "sending_message_changelist", "sending.view_message"
                 ),
+                _item(_("Stops"), "front_hand", "sending_stop_changelist", "sending.view_campaign"),
             ],
         },
         {
@@ -105,6 +112,8 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
                     "accounts_officialaccount_changelist",
                     "accounts.view_officialaccount",
                 ),
+                _item(_("Sending policies"), "rule", "sending_policy_changelist",
+                      "accounts.view_officialaccount"),
                 _item(_("Audit"), "history_edu", "audit_auditentry_changelist",
                       "audit.view_auditentry"),
                 _item(_("Users"), "person", "auth_user_changelist", "auth.view_user"),

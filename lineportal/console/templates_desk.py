@@ -16,8 +16,9 @@ from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from lineportal.console.base import ActForm, Desk, user_of
-from lineportal.sending import withdrawal
+from lineportal.accounts import access
+from lineportal.console.base import ActForm, Desk, user_of, wording
+from lineportal.sending import overdue, withdrawal
 from templates_app import content as contents
 from templates_app import findings, workflow
 from templates_app.models import Category, DecidedBy, MessageTemplate, State
@@ -90,6 +91,16 @@ class RevokeForm(ActForm):
     reason = forms.CharField(label=gettext_lazy("Reason"), widget=forms.Textarea)
 
 
+class OverdueForm(ActForm):
+    minutes = forms.IntegerField(
+        label=gettext_lazy("Overdue after so many minutes without delivery"),
+        required=False,
+        min_value=1,
+        max_value=overdue.LONGEST,
+        help_text=gettext_lazy("Leave it empty for never."),
+    )
+
+
 @admin.register(MessageTemplate)
 class TemplateDesk(Desk):
     view_permission = "templates_app.view_messagetemplate"
@@ -106,17 +117,20 @@ class TemplateDesk(Desk):
         "approve": gettext_lazy("Approve"),
         "reject": gettext_lazy("Reject"),
         "revise": gettext_lazy("Draft a new version"),
+        "overdue": gettext_lazy("Change the overdue time"),
         "revoke": gettext_lazy("Revoke"),
     }
     act_forms: ClassVar[dict[str, type[ActForm]]] = {
         "approve": ApproveForm,
         "reject": RejectForm,
         "revoke": RevokeForm,
+        "overdue": OverdueForm,
     }
     act_notes: ClassVar[dict[str, Any]] = {
         "approve": gettext_lazy(
             "You confirm that LINE approved exactly these words. What is approved is never edited."
         ),
+        "overdue": overdue.WARNING,
         "revoke": gettext_lazy(
             "Nothing more is sent on this version: what is queued is cancelled, campaigns pause."
         ),
@@ -149,13 +163,16 @@ class TemplateDesk(Desk):
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Sequence[str]:
         fixed = ("account", "key", "service", "approved_by", "approved_at")
-        return (*fixed, "line_reference", "line_decided_on", "written") if obj else ()
+        decided = ("line_reference", "line_decided_on", "overdue_minutes", "written")
+        return (*fixed, *decided) if obj else ()
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Sequence[str]:
         content = (
             "content" if obj is None or self.has_change_permission(request, obj) else "written"
         )
         fields = ["account", "key", "service", "language", "purpose", "category", content]
+        if obj and obj.overdue_minutes:
+            fields.append("overdue_minutes")
         if obj and obj.state == State.APPROVED:
             fields += ["line_reference", "line_decided_on", "approved_by", "approved_at"]
         return fields
@@ -174,14 +191,14 @@ class TemplateDesk(Desk):
         obj.pk = made.pk
 
     def available_acts(self, obj: Any, user: User) -> Sequence[str]:
-        return workflow.available_acts(obj, user)
+        acts = workflow.available_acts(obj, user)
+        may_time = obj.service == "lon" and access.may(user, workflow.CHANGE, obj.account_id)
+        return [*acts, "overdue"] if may_time else acts
 
     def panel(self, obj: Any, request: HttpRequest) -> dict[str, Any]:
         versions = MessageTemplate.objects.filter(account=obj.account, key=obj.key)
         return {
-            # `items` is a method of every mapping, so a page cannot ask for it by that name.
-            "content": {**obj.content, "items_list": obj.content.get("items", [])},
-            "service": obj.service,
+            **wording(obj),
             "findings": findings.find(obj.content, service=obj.service),
             "events": obj.events.select_related("by").order_by("-id"),
             "versions": [
@@ -197,5 +214,6 @@ class TemplateDesk(Desk):
             "reject": workflow.reject,
             "revise": workflow.revise,
             "revoke": withdrawal.revoke_template,
+            "overdue": overdue.allow,
         }
         return acts[act](obj, by=user_of(request), at=timezone.now(), **details)

@@ -124,10 +124,35 @@ def _lease(
                 "forgotten": at - REPEAT_LIFE,
             },
         )
-        return [
-            _Taken(Claimed(*row[:5], json.loads(row[5]), *row[6:9]), *row[9:])
-            for row in cursor.fetchall()
-        ]
+        return [_taken(*row) for row in cursor.fetchall()]
+
+
+def _taken(
+    pk: int,
+    template_id: int,
+    campaign_id: int | None,
+    service: str,
+    address: str,
+    values: str,  # JSON, as Django's cursors give it
+    reference: UUID,
+    body_template_hash: str,
+    may_be_repeated: bool,
+    recipient_id: int,
+    category: str,
+    not_after: datetime | None,
+) -> _Taken:
+    message = Claimed(
+        pk,
+        template_id,
+        campaign_id,
+        service,
+        address,
+        json.loads(values),
+        reference,
+        body_template_hash,
+        may_be_repeated,
+    )
+    return _Taken(message, recipient_id, category, not_after)
 
 
 def _judged_again(found: list[_Taken], *, at: datetime) -> list[Claimed]:

@@ -1,104 +1,239 @@
-"""The webhook inbox: store first, understand later, apply each event once per account."""
+"""The webhook inbox: store first, understand later, apply each event once per account.
+
+Stored bodies are read in batches, each a few statements however many accounts and events it has.
+"""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
-from django.db import transaction
+from django.db import DataError, OperationalError, connection, transaction
+from procrastinate.contrib.django.models import ProcrastinateJob
 
 from lineportal.accounts.models import OfficialAccount
 from lineportal.providers import PROVIDERS
 from lineportal.providers.base import Event, UnreadableWebhook
 from lineportal.sending import lanes, receipts
-from lineportal.sending.models import WebhookDelivery, WebhookEvent
+from lineportal.sending.models import WebhookDelivery
 from recipients import friendship
 
-_BATCH = 100  # deliveries
+_BATCH = 500  # deliveries
+_BATCH_BYTES = 1024 * 1024  # of bodies, or one body: memory stays flat with the largest ones
+_TOO_COMPLEX = "54"  # PostgreSQL's class "program limit exceeded": nested too deep, or too large
 
 
-@transaction.atomic
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    """A delivery whose row this reader has locked."""
+
+    pk: int
+    account_id: int
+    provider: str
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """An event, and the delivery that brought it."""
+
+    stored: _Stored
+    event: Event
+
+    @property
+    def key(self) -> tuple[int, str]:
+        return self.stored.account_id, self.event.event_id
+
+
 def store(account: OfficialAccount, *, provider: str, body: bytes, at: datetime) -> WebhookDelivery:
     """Keep a verified raw body and have a worker read it."""
     delivery = WebhookDelivery.objects.create(
         account=account, provider=provider, body=body, received_at=at
     )
-    lanes.wake_inbox()
+    transaction.on_commit(_wake)
     return delivery
 
 
 def read(*, at: datetime) -> int:
     """Read stored deliveries in order; return how many. Unreadable ones are kept and flagged."""
     done = 0
-    while True:
-        with transaction.atomic():
-            unread = list(
-                WebhookDelivery.objects.select_for_update(skip_locked=True, of=("self",))
-                .select_related("account")
-                .filter(read_at__isnull=True)
-                .order_by("pk")[:_BATCH]
-            )
-            for delivery in unread:
-                _read_one(delivery, at=at)
-        if not unread:
-            return done
-        done += len(unread)
+    while count := _read_batch(at=at):
+        done += count
+    return done
 
 
-def _read_one(delivery: WebhookDelivery, *, at: datetime) -> None:
-    try:
-        events = PROVIDERS[delivery.provider].events(bytes(delivery.body))
-    except UnreadableWebhook as problem:
-        delivery.problem = f"signed, but not understood ({problem})"[:200]
-        events = problem.readable
-    fresh = _new(delivery, events)
-    receipts.apply(delivery.account, [event for event, _row in fresh], at=at)
-    for event, row in fresh:
-        row.effect = _apply(delivery.account, event, at=at)
-    WebhookEvent.objects.bulk_create([row for _event, row in fresh])
-    delivery.read_at = at
-    delivery.save(update_fields=["read_at", "problem"])
-
-
-def _new(delivery: WebhookDelivery, events: list[Event]) -> list[tuple[Event, WebhookEvent]]:
-    """Return the events that this account has not had before, each once."""
-    known = set(
-        WebhookEvent.objects.filter(
-            account=delivery.account, event_id__in=[event.event_id for event in events]
-        ).values_list("event_id", flat=True)
+def _wake() -> None:
+    # A job that still waits now, after the commit, will find what was stored. To defer one for
+    # each POST would make them wait for each other: on the job's lock, and on NOTIFY's.
+    waiting = ProcrastinateJob.objects.filter(
+        queueing_lock="inbox", task_name=lanes.READ_INBOX, status="todo"
     )
-    fresh: dict[str, Event] = {}
-    for event in events:
-        if event.event_id not in known:
-            fresh.setdefault(event.event_id, event)
-    return [
-        (
-            event,
-            WebhookEvent(
-                delivery=delivery,
-                account=delivery.account,
-                event_id=event.event_id,
-                kind=event.kind,
-                occurred_at=event.occurred_at,
-                reference=event.reference,
-                line_user_id=event.line_user_id,
-                payload=dict(event.payload),
-            ),
+    if not waiting.exists():
+        lanes.wake_inbox()
+
+
+@transaction.atomic
+def _read_batch(*, at: datetime) -> int:
+    stored = _take()
+    if not stored:
+        return 0
+    try:
+        problems = _apply(stored, at=at)
+    except (DataError, OperationalError, RecursionError) as error:
+        if not _is_of_a_body(error):
+            raise
+        problems = {}
+        for each in stored:
+            problems |= _apply_alone(each, at=at)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            UPDATE sending_webhookdelivery delivery
+            SET read_at = greatest(%s, delivery.received_at), problem = given.problem
+            FROM unnest(%s::bigint[], %s::text[]) AS given (id, problem)
+            WHERE delivery.id = given.id
+            """,
+            [at, [each.pk for each in stored], [problems.get(each.pk, "") for each in stored]],
         )
-        for event in fresh.values()
+    return len(stored)
+
+
+def _take() -> list[_Stored]:
+    """Lock and return the oldest unread deliveries that no other reader has."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT id, octet_length(body) FROM sending_webhookdelivery
+            WHERE read_at IS NULL ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED
+            """,
+            [_BATCH],
+        )
+        ids: list[int] = []
+        size = 0
+        for pk, length in cursor.fetchall():
+            size += length
+            if ids and size > _BATCH_BYTES:
+                break
+            ids.append(pk)
+        cursor.execute(
+            """
+            SELECT id, account_id, provider, body FROM sending_webhookdelivery
+            WHERE id = ANY(%s) ORDER BY id
+            """,
+            [ids],
+        )
+        return [
+            _Stored(pk, account_id, provider, bytes(body))
+            for pk, account_id, provider, body in cursor.fetchall()
+        ]
+
+
+@transaction.atomic
+def _apply(stored: Iterable[_Stored], *, at: datetime) -> dict[int, str]:
+    """Apply what these deliveries say for the first time; return the problems by delivery."""
+    given: dict[tuple[int, str], _Given] = {}
+    problems = {}
+    for each in stored:
+        try:
+            events = PROVIDERS[each.provider].events(each.body)
+        except UnreadableWebhook as problem:
+            problems[each.pk] = f"signed, but not understood ({problem})"[:200]
+            events = problem.readable
+        for event in events:
+            one = _Given(each, event)
+            given.setdefault(one.key, one)
+    fresh = _keep(list(given.values()))
+    receipts.apply(((one.stored.account_id, one.event) for one in fresh), at=at)
+    _befriend(fresh, at=at)
+    return problems
+
+
+def _apply_alone(stored: _Stored, *, at: datetime) -> dict[int, str]:
+    """As `_apply`, for one of a batch in which PostgreSQL could not store something."""
+    try:
+        return _apply([stored], at=at)
+    except (DataError, OperationalError, RecursionError) as error:
+        if not _is_of_a_body(error):
+            raise
+        kind = type(error.__cause__ or error).__name__
+        return {stored.pk: f"signed, but its events cannot be stored ({kind})"[:200]}
+
+
+def _is_of_a_body(error: Exception) -> bool:
+    if isinstance(error, OperationalError):  # the others of its kind pass by themselves
+        return (getattr(error.__cause__, "sqlstate", None) or "").startswith(_TOO_COMPLEX)
+    return True
+
+
+def _keep(given: Sequence[_Given]) -> list[_Given]:
+    """Store the events that their accounts have not had before; return those."""
+    if not given:
+        return []
+    # In one order over all readers, which wait here for each other's events.
+    rows = [
+        (
+            one.stored.pk,
+            one.stored.account_id,
+            one.event.event_id,
+            one.event.kind,
+            one.event.occurred_at,
+            one.event.reference,
+            one.event.line_user_id,
+            json.dumps(one.event.payload, ensure_ascii=False),
+            _effect(one.event),
+        )
+        for one in sorted(given, key=lambda one: one.key)
     ]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            INSERT INTO sending_webhookevent (delivery_id, account_id, event_id, kind,
+                occurred_at, reference, line_user_id, payload, effect)
+            SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::text[], %s::text[],
+                %s::timestamptz[], %s::uuid[], %s::text[], %s::jsonb[], %s::text[])
+            ON CONFLICT (account_id, event_id) DO NOTHING
+            RETURNING account_id, event_id
+            """,
+            list(map(list, zip(*rows, strict=True))),
+        )
+        kept = set(cursor.fetchall())
+    return [one for one in given if one.key in kept]
 
 
-def _apply(account: OfficialAccount, event: Event, *, at: datetime) -> str:
+def _effect(event: Event) -> str:
     if event.kind == "delivered":
         return "receipt" if event.reference else "unknown tag"
-    if event.kind in friendship.STATUS_AFTER and event.line_user_id:
-        changed = friendship.apply(
-            account,
-            line_user_id=event.line_user_id,
-            event=event.kind,
-            occurred_at=event.occurred_at,
-            event_id=event.event_id,
-            at=at,
-        )
-        return "friend status" if changed else "nothing new"
-    return "kept"
+    return "nothing new" if _is_of_a_friend(event) else "kept"
+
+
+def _is_of_a_friend(event: Event) -> bool:
+    return event.kind in friendship.STATUS_AFTER and bool(event.line_user_id)
+
+
+def _befriend(fresh: Sequence[_Given], *, at: datetime) -> None:
+    changed = friendship.apply_all(
+        [
+            friendship.Told(
+                account_id=one.stored.account_id,
+                line_user_id=one.event.line_user_id,
+                event=one.event.kind,
+                occurred_at=one.event.occurred_at,
+                event_id=one.event.event_id,
+            )
+            for one in fresh
+            if _is_of_a_friend(one.event)
+        ],
+        at=at,
+    )
+    if changed:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                """
+                UPDATE sending_webhookevent event SET effect = 'friend status'
+                FROM unnest(%s::bigint[], %s::text[]) AS given (account_id, event_id)
+                WHERE event.account_id = given.account_id AND event.event_id = given.event_id
+                """,
+                [[one.account_id for one in changed], [one.event_id for one in changed]],
+            )

@@ -7,49 +7,59 @@ from datetime import datetime
 
 from django.db import connection
 
-from lineportal.accounts.models import OfficialAccount
 from lineportal.providers.base import Event
 from lineportal.sending.models import Message
 from lineportal.sending.statuses import SOURCES, Status
 
 
-def apply(account: OfficialAccount, events: Iterable[Event], *, at: datetime) -> int:
+def apply(told: Iterable[tuple[int, Event]], *, at: datetime) -> int:
     """Mark the messages of these delivery events delivered; return how many moved.
 
-    An event is matched by tag and account; a tag of an earlier attempt counts too. Repeats and
-    events for what is delivered already match no row.
+    Each event comes with the id of the account that was told. It is matched by tag and account; a
+    tag of an earlier attempt counts too. Repeats and events for what is delivered match no row.
     """
-    delivered = {
-        event.reference: event.occurred_at
-        for event in events
+    delivered = [
+        (account_id, event.reference, event.occurred_at)
+        for account_id, event in told
         if event.kind == "delivered" and event.reference
-    }
+    ]
     if not delivered:
         return 0
+    accounts, references, moments = map(list, zip(*delivered, strict=True))
     with connection.cursor() as cursor:
+        # Locked in the order of ids, as those who record what was sent do, and by id alone: who
+        # waited for a person's sending again finds the message without its tag, and still moves it.
         cursor.execute(
             """
-            WITH given AS (
-                SELECT * FROM unnest(%(references)s::uuid[], %(moments)s::timestamptz[])
-                    AS given (reference, occurred_at)
-            ), matched AS (
-                SELECT message.id, given.occurred_at FROM given
-                JOIN sending_message message ON message.reference = given.reference
-                UNION ALL
-                SELECT attempt.message_id, given.occurred_at FROM given
-                JOIN sending_attempt attempt ON attempt.reference = given.reference
+            WITH given AS MATERIALIZED (
+                SELECT * FROM unnest(%(accounts)s::bigint[], %(references)s::uuid[],
+                                     %(moments)s::timestamptz[])
+                    AS given (account_id, reference, occurred_at)
+            ), matched AS MATERIALIZED (
+                SELECT id, account_id, min(occurred_at) AS occurred_at FROM (
+                    SELECT message.id, given.account_id, given.occurred_at FROM given
+                    JOIN sending_message message ON message.reference = given.reference
+                    UNION ALL
+                    SELECT attempt.message_id, given.account_id, given.occurred_at FROM given
+                    JOIN sending_attempt attempt ON attempt.reference = given.reference
+                ) every GROUP BY id, account_id
+            ), locked AS MATERIALIZED (
+                SELECT message.id, matched.occurred_at
+                FROM sending_message message JOIN matched ON matched.id = message.id
+                WHERE message.account_id = matched.account_id
+                ORDER BY message.id FOR UPDATE OF message
             )
             UPDATE sending_message message SET status = 'delivered', changed_at = %(at)s,
-                delivered_at = matched.occurred_at, claim = NULL, leased_until = NULL,
-                accepted_at = COALESCE(message.accepted_at, matched.occurred_at)
-            FROM (SELECT id, min(occurred_at) AS occurred_at FROM matched GROUP BY id) matched
-            WHERE message.id = matched.id AND message.account_id = %(account)s
+                delivered_at = locked.occurred_at, claim = NULL, leased_until = NULL,
+                accepted_at = COALESCE(message.accepted_at, locked.occurred_at)
+            FROM locked
+            WHERE message.id = locked.id
               AND message.attempts > 0 AND message.status = ANY(%(sources)s)
             """,
             {
-                "references": list(delivered),
-                "moments": list(delivered.values()),
-                "account": account.pk,
+                "accounts": accounts,
+                "references": references,
+                "moments": moments,
                 "at": at,
                 "sources": [status.value for status in SOURCES[Status.DELIVERED]],
             },

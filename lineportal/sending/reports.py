@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 from django.db import connection, transaction
 from django.db.models import Count, Min, Sum
 
-from lineportal.sending.models import Campaign, Message, Pace, Tally
+from lineportal.sending import waiting as waiting_for
+from lineportal.sending.models import Campaign, Message, Pace, Stroke, Tally
 from lineportal.sending.statuses import UNFINISHED, Status
 
 _RATE_WINDOW = timedelta(seconds=30)
@@ -23,6 +24,8 @@ class Report:
     by_rule: dict[str, int]
     rate_per_second: float
     finishes_at: datetime | None
+    waits: str = ""  # why nothing leaves now, and who may change that
+    waits_until: datetime | None = None
 
     @property
     def unfinished(self) -> int:
@@ -60,9 +63,10 @@ def report(campaign: Campaign, *, at: datetime) -> Report:
                 by_rule[rule] = by_rule.get(rule, 0) + n
     waiting = by_status.get(Status.QUEUED, 0)
     rate, finishes_at = 0.0, None
+    wait = waiting_for.why(campaign, at=at)
     if campaign.state == Campaign.State.RUNNING and waiting:
         rate = _rate(campaign, at=at)
-        if rate:
+        if rate and not wait.sentence:
             finishes_at = at + timedelta(seconds=waiting / rate)
     return Report(
         state=campaign.state,
@@ -71,6 +75,8 @@ def report(campaign: Campaign, *, at: datetime) -> Report:
         by_rule=by_rule,
         rate_per_second=round(rate, 1),
         finishes_at=finishes_at,
+        waits=wait.sentence,
+        waits_until=wait.until,
     )
 
 
@@ -106,8 +112,9 @@ def squash() -> None:
 
 
 def _rate(campaign: Campaign, *, at: datetime) -> float:
-    sent = campaign.messages.filter(attempt_ended_at__gt=at - _RATE_WINDOW)
-    seen = sent.aggregate(n=Count("pk"), since=Min("attempt_ended_at"))
+    """Return attempts a second over the last half minute; before the first, the pace's rate."""
+    strokes = Stroke.objects.filter(campaign=campaign, at__gt=at - _RATE_WINDOW)
+    seen = strokes.aggregate(n=Sum("attempts"), since=Min("at"))
     if not seen["n"]:
         pace = Pace.objects.filter(
             road__account=campaign.account, road__service=campaign.template.service

@@ -25,6 +25,7 @@ from lineportal.sending import (
     lanes,
     outbox,
     receipts,
+    reconcile,
     reports,
     timekeeping,
     withdrawal,
@@ -113,6 +114,17 @@ async def seed_lanes(timestamp: int) -> None:
 async def keep_house(timestamp: int) -> None:
     """Settle what dead workers left, expire what was never delivered, squash the tallies."""
     await in_database(_keep_house)
+
+
+@app.periodic(cron="*/10 * * * *")
+@app.task(name="lineportal.reconcile", queueing_lock="reconcile", lock="reconcile")
+async def reconcile_counts(timestamp: int) -> None:
+    """Compare the counts of moving campaigns with their rows."""
+    for each in await in_database(lambda: reconcile.recent(at=clock.now())):
+        log.error(
+            "campaign %s had %d counted as %s, but %d rows", each.campaign_id, each.tallied,
+            each.status, each.counted,
+        )  # fmt: skip
 
 
 @app.periodic(cron="* * * * * */10")

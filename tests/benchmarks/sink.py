@@ -69,9 +69,7 @@ class Sink(asyncio.Protocol):
 
 async def serve() -> None:
     counter = Counter()
-    server = await asyncio.get_running_loop().create_server(
-        lambda: Sink(counter), "127.0.0.1", 0
-    )
+    server = await asyncio.get_running_loop().create_server(lambda: Sink(counter), "127.0.0.1", 0)
     print(server.sockets[0].getsockname()[1], flush=True)
     await server.serve_forever()
 

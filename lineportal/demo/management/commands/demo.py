@@ -98,7 +98,8 @@ class Command(BaseCommand):
         counts = story.report(portal, api, campaign=campaign, say=self._say)
         self._say("9. Checked against the table, row by row")
         exported = io.StringIO()
-        exports.write(Campaign.objects.select_related("template").get(pk=campaign), exported)
+        sent = Campaign.objects.select_related("template").get(pk=campaign)
+        exports.write(sent, exported, at=timezone.now())
         numbers = dict(Recipient.objects.filter(account=account).values_list("pk", "phone"))
         story.check(
             portal,

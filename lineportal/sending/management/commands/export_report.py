@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import timezone
 
 from lineportal.sending import exports
 from lineportal.sending.models import Campaign
@@ -22,13 +23,13 @@ class Command(BaseCommand):
         if campaign is None:
             raise CommandError(f"There is no campaign {campaign_id}.")
         if out is None:
-            for line in exports.lines(campaign):
+            for line in exports.lines(campaign, at=timezone.now()):
                 self.stdout.write(line, ending="")
             return None
         part = out.with_name(f"{out.name}.part")  # a stopped export leaves no half file
         try:
             with part.open("w", encoding="utf-8", newline="") as file:
-                n = exports.write(campaign, file)
+                n = exports.write(campaign, file, at=timezone.now())
             os.replace(part, out)
         except OSError as error:
             raise CommandError(f"The file {out} cannot be written.") from error

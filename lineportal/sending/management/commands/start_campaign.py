@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from lineportal.accounts.models import OfficialAccount
-from lineportal.sending import audience, campaigns, reports, rows
+from lineportal.sending import audience, campaigns, freezing, reports, rows
 from lineportal.sending.models import Campaign
 from recipients.intake import Invalid
 
@@ -29,6 +29,9 @@ class Command(BaseCommand):
         parser.add_argument(
             "--item", default="", help="the column that tells a person's rows apart"
         )
+        parser.add_argument(
+            "--canary", type=int, help="send so many first, then pause until a person has looked"
+        )
         parser.add_argument("--dry-run", action="store_true", help="count, and change nothing")
         parser.add_argument("--resume", action="store_true", help="go on with the one of this name")
         parser.add_argument(
@@ -45,6 +48,10 @@ class Command(BaseCommand):
             raise CommandError(str(refusal)) from refusal
         if campaign is None:
             return
+        freezing.write_all(
+            campaign.pk, at=timezone.now()
+        )  # large ones; without waiting for a worker
+        campaign.refresh_from_db()
         self.stdout.write(f"Campaign {campaign.pk} is {campaign.state}.")
         if wait:
             self._wait(campaign)
@@ -94,6 +101,7 @@ class Command(BaseCommand):
                 at=at,
                 audience={"rows": len(lines)} if lines is not None else {},
                 item_column=options["item"],
+                canary_size=options["canary"],
             )
             if lines is not None:
                 rows.add(campaign, lines, at=at)

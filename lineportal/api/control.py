@@ -1,0 +1,104 @@
+"""/api/v1/stops/ and /api/v1/accounts/{slug}/policy/: what holds sending back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import Q, QuerySet
+from django.shortcuts import get_object_or_404
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema
+from rest_framework import mixins, serializers, status, viewsets
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from lineportal.accounts import access
+from lineportal.accounts.models import OfficialAccount
+from lineportal.api.fields import account_named, user_of
+from lineportal.api.resource import Resource
+from lineportal.sending import policies, stops
+from lineportal.sending.models import Policy, Stop
+
+
+class StopOut(serializers.ModelSerializer[Stop]):
+    account = serializers.SlugRelatedField[Any](
+        slug_field="slug", read_only=True, help_text="null: the whole site"
+    )
+
+    class Meta:
+        model = Stop
+        fields = ("id", "account", "reason", "stopped_at", "lifted_at")
+
+
+class StopIn(serializers.Serializer[Any]):
+    account = serializers.CharField(
+        required=False, allow_null=True, default=None, help_text="null: the whole site"
+    )
+    reason = serializers.CharField(max_length=stops.REASON_LIMIT)
+
+
+class Stops(Resource, mixins.ListModelMixin, viewsets.GenericViewSet[Stop]):
+    """Stop switches: POST throws one, DELETE lifts it; GET lists those that were ever thrown."""
+
+    scope = "campaigns"
+    serializer_class = StopOut
+    queryset = Stop.objects.none()
+
+    def get_queryset(self) -> QuerySet[Stop]:
+        user = user_of(self.request)
+        access.require(user, "sending.view_campaign")
+        mine = Q(account__isnull=True) | Q(account__in=access.accounts_of(user))
+        return Stop.objects.filter(mine).select_related("account")
+
+    @extend_schema(request=StopIn, responses={201: StopOut})
+    def create(self, request: Request) -> Response:
+        given = StopIn(data=request.data)
+        given.is_valid(raise_exception=True)
+        user, slug = user_of(request), given.validated_data["account"]
+        made = stops.stop(
+            account_named(slug, user) if slug else None,
+            by=user,
+            at=timezone.now(),
+            reason=given.validated_data["reason"],
+        )
+        return Response(StopOut(made).data, status=status.HTTP_201_CREATED)
+
+    @extend_schema(responses=StopOut)
+    def destroy(self, request: Request, pk: str) -> Response:
+        lifted = stops.lift(self.get_object().pk, by=user_of(request), at=timezone.now())
+        return Response(StopOut(lifted).data)
+
+
+class PolicyOut(serializers.ModelSerializer[Policy]):
+    class Meta:
+        model = Policy
+        fields = policies.FIELDS
+
+
+class PolicyIn(serializers.Serializer[Any]):
+    canary_size = serializers.IntegerField(required=False, allow_null=True)
+    second_key_above = serializers.IntegerField(required=False, allow_null=True)
+    refused_percent = serializers.IntegerField(required=False)
+    uncertain_percent = serializers.IntegerField(required=False)
+
+
+class Policies(Resource, viewsets.GenericViewSet[OfficialAccount]):
+    scope = "accounts"
+    lookup_field = "slug"
+    queryset = OfficialAccount.objects.none()
+
+    @extend_schema(responses=PolicyOut)
+    def retrieve(self, request: Request, slug: str) -> Response:
+        user = user_of(request)
+        access.require(user, "accounts.view_officialaccount")
+        account = get_object_or_404(access.accounts_of(user), slug=slug)
+        return Response(PolicyOut(policies.of(account.pk)).data)
+
+    @extend_schema(request=PolicyIn, responses=PolicyOut)
+    def partial_update(self, request: Request, slug: str) -> Response:
+        given = PolicyIn(data=request.data)
+        given.is_valid(raise_exception=True)
+        user = user_of(request)
+        account = get_object_or_404(access.accounts_of(user), slug=slug)
+        changed = policies.change(account, by=user, at=timezone.now(), changes=given.validated_data)
+        return Response(PolicyOut(changed).data)

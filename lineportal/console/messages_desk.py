@@ -1,0 +1,102 @@
+"""The messages' pages: what became of each, every step in order, and sending once more."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from django.contrib import admin
+from django.contrib.auth.models import User
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.translation import gettext_lazy
+
+from lineportal.accounts import access
+from lineportal.console.base import ActForm, Desk, user_of
+from lineportal.console.campaigns_desk import LOOK
+from lineportal.sending import audience, history, messages, overdue
+from lineportal.sending.models import Message
+from lineportal.sending.statuses import MEANING, Status
+from recipients import phones
+
+
+class OverdueFilter(admin.SimpleListFilter):
+    title = gettext_lazy("overdue")
+    parameter_name = "overdue"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("yes", gettext_lazy("Overdue now"))]
+
+    def queryset(
+        self, request: HttpRequest, queryset: QuerySet[Message]
+    ) -> QuerySet[Message] | None:
+        return overdue.among(queryset, at=timezone.now()) if self.value() == "yes" else None
+
+
+@admin.register(Message)
+class MessageDesk(Desk):
+    view_permission = "sending.view_message"
+    list_display = ("number", "masked_phone", "campaign", "status_badge", "rule", "changed_at")
+    list_filter = ("status", OverdueFilter, "service", "rule", "account")
+    ordering = ("-id",)
+    list_select_related = ("campaign", "recipient")
+    fields = (
+        "account", "campaign", "template", "masked_phone", "item", "verdict", "rule",
+        "rules_version", "consent", "friend_status", "status", "queued_at", "accepted_at",
+        "delivered_at", "expires_at", "attempts", "http_status", "request_id", "detail",
+        "body_sha256",
+    )  # fmt: skip
+    readonly_fields = ("masked_phone",)
+    change_form_outer_before_template = "console/message.html"
+    act_labels: ClassVar[dict[str, Any]] = {"again": gettext_lazy("Send again")}
+    act_forms: ClassVar[dict[str, type[ActForm]]] = {"again": ActForm}
+    act_notes: ClassVar[dict[str, Any]] = {
+        "again": gettext_lazy(
+            "LINE cannot recognise a repeat of a notification. If the first one was sent after all,"
+            " this person gets it twice."
+        )
+    }
+    grave_act = frozenset({"again"})
+
+    @admin.display(description=gettext_lazy("Message"), ordering="id")
+    def number(self, message: Message) -> str:
+        return str(message.pk)
+
+    @admin.display(description=gettext_lazy("Phone"))
+    def masked_phone(self, message: Message) -> str:
+        return phones.mask(message.recipient.phone) or "–"
+
+    @admin.display(description=gettext_lazy("Status"), ordering="status")
+    def status_badge(self, message: Message) -> str:
+        status = Status(message.status)
+        return format_html(
+            '<span class="lp-badge {}">{}</span>', LOOK.get(status, ""), status.label
+        )
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
+        return lookup == "campaign__id__exact" or super().lookup_allowed(lookup, value, request)
+
+    def available_acts(self, obj: Any, user: User) -> Sequence[str]:
+        may = access.may(user, messages.SETTLE, obj.account_id)
+        return ["again"] if may and obj.status in messages.REPEATABLE else []
+
+    def panel(self, obj: Any, request: HttpRequest) -> dict[str, Any]:
+        minutes = obj.template.overdue_minutes
+        is_overdue = overdue.is_overdue(
+            service=obj.service,
+            status=obj.status,
+            queued_at=obj.queued_at,
+            minutes=minutes,
+            at=timezone.now(),
+        )
+        return {
+            "meaning": MEANING[Status(obj.status)],
+            "reason": audience.sentence(obj.verdict, obj.rule),
+            "steps": history.of(obj),
+            "overdue": overdue.WARNING if is_overdue else "",
+        }
+
+    def do(self, act: str, obj: Any, request: HttpRequest, details: dict[str, Any]) -> Any:
+        return messages.send_again(obj, by=user_of(request), at=timezone.now())

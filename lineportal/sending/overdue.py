@@ -1,0 +1,86 @@
+"""Notifications that are late: flagged, so that another channel such as SMS can take over.
+
+A flag is no status and stops nothing: LINE may still deliver within its 24 hours, so that a person
+reached twice is possible. Two-way messages have no receipt, so they are never overdue.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.db.models import (
+    DateTimeField,
+    DurationField,
+    ExpressionWrapper,
+    F,
+    QuerySet,
+    Value,
+)
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from lineportal.accounts import access
+from lineportal.audit import chain
+from lineportal.sending.models import Message
+from lineportal.sending.statuses import Status
+from recipients.intake import Invalid
+from templates_app import workflow
+from templates_app.models import MessageTemplate
+
+LONGEST = 24 * 60  # minutes; after that a notification is expired
+UNDELIVERED = frozenset(
+    {Status.QUEUED, Status.SENDING, Status.ACCEPTED, Status.UNCERTAIN, Status.EXPIRED,
+     Status.REFUSED, Status.FAILED}
+)  # fmt: skip
+WARNING = gettext_lazy(
+    "Overdue is no status: LINE may still deliver such a message. If you send the same by another"
+    " channel, both may arrive."
+)
+
+
+def among(messages: QuerySet[Message], *, at: datetime) -> QuerySet[Message]:
+    """Return those of the messages that are overdue now."""
+    allowed = ExpressionWrapper(
+        F("template__overdue_minutes") * Value(timedelta(minutes=1)),
+        output_field=DurationField(),
+    )
+    due_at = ExpressionWrapper(F("queued_at") + allowed, output_field=DateTimeField())
+    late = messages.filter(
+        service="lon", status__in=UNDELIVERED, template__overdue_minutes__isnull=False
+    )
+    return late.annotate(due_at=due_at).filter(due_at__lte=at)
+
+
+def is_overdue(*, service: str, status: str, queued_at: datetime, minutes: int | None,
+               at: datetime) -> bool:  # fmt: skip
+    """Return the same for one message whose template allows so many minutes."""
+    return (
+        service == "lon"
+        and minutes is not None
+        and status in UNDELIVERED
+        and queued_at + timedelta(minutes=minutes) <= at
+    )
+
+
+@transaction.atomic
+def allow(
+    template: MessageTemplate, *, minutes: int | None, by: User, at: datetime
+) -> MessageTemplate:
+    """Say after how many minutes an undelivered message of this version is overdue; None: never.
+
+    It changes nothing that was decided on, so every state takes it.
+    Raises PermissionDenied, Invalid.
+    """
+    access.require(by, workflow.CHANGE, template.account_id)
+    if minutes is not None and not 1 <= minutes <= LONGEST:
+        raise Invalid("overdue_after_minutes", _("Give 1 to 1,440 minutes, or nothing for never."))
+    template = MessageTemplate.objects.select_for_update().get(pk=template.pk)
+    template.overdue_minutes = minutes
+    template.save(update_fields=["overdue_minutes"])
+    chain.write(
+        "template.overdue", subject=template, by=by, at=at, account_id=template.account_id,
+        minutes=minutes,
+    )  # fmt: skip
+    return template
