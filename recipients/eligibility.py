@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db.models import Case, CharField, Exists, OuterRef, Q, Value, When
+from django.db.models.expressions import RawSQL
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
@@ -138,8 +139,10 @@ def first_excluding(asked: Asked) -> Case:
 
 def excluded(recipient_ids: list[int], asked: Asked) -> dict[int, str]:
     """Return rule code by recipient id for those of the given ones who are excluded now."""
+    # One array instead of a parameter for each: a worker asks this of a thousand at a time.
+    given = RawSQL("SELECT unnest(%s::bigint[])", [f"{{{','.join(map(str, recipient_ids))}}}"])
     rows = (
-        Recipient.objects.filter(pk__in=recipient_ids)
+        Recipient.objects.filter(pk__in=given)
         .annotate(rule=first_excluding(asked))
         .exclude(rule="")
     )

@@ -2,15 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
+from functools import reduce
+from operator import or_
 
 from django.db import transaction
+from django.db.models import Q
 
 from lineportal.accounts.models import OfficialAccount
 from recipients import consent
-from recipients.models import FriendStatus, Recipient, Source
+from recipients.models import ConsentRecord, FriendStatus, Recipient, Source
 
 STATUS_AFTER = {"follow": FriendStatus.FRIEND, "unfollow": FriendStatus.BLOCKED}
+_FIELDS = ("friend_status", "friend_source", "friend_observed_at")
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """LINE told an account that somebody did "follow" or "unfollow" (which means: blocked)."""
+
+    account_id: int
+    line_user_id: str
+    event: str
+    occurred_at: datetime
+    event_id: str
 
 
 @transaction.atomic
@@ -23,25 +40,62 @@ def apply(
     event_id: str,
     at: datetime,
 ) -> bool:
-    """Apply a "follow" or "unfollow" (which means: blocked); return whether anything changed.
+    """Apply one event; return whether anything changed."""
+    told = Told(account.pk, line_user_id, event, occurred_at, event_id)
+    return bool(apply_all([told], at=at))
+
+
+@transaction.atomic
+def apply_all(told: Iterable[Told], *, at: datetime) -> list[Told]:
+    """Apply events of any people and accounts; return those that changed anything.
 
     Somebody never seen before is recorded: an unfollow may come from a stranger (LINE).
     """
-    statement = consent.Statement(
-        source=Source.LINE,
-        observed_at=occurred_at,
-        is_dated=True,
-        told_at=at,
-        reference=event_id,
-    )
+    in_order = sorted(told, key=lambda one: (one.occurred_at, one.event_id))
+    people = _locked({(one.account_id, one.line_user_id) for one in in_order}, at=at)
+    changed, entries = [], []
+    for one in in_order:
+        recipient = people[one.account_id, one.line_user_id]
+        statement = consent.Statement(
+            source=Source.LINE,
+            observed_at=one.occurred_at,
+            is_dated=True,
+            told_at=at,
+            reference=one.event_id,
+        )
+        value = STATUS_AFTER[one.event]
+        decision = consent.judge(
+            value,
+            held=recipient.friend_status,
+            held_observed_at=recipient.friend_observed_at,
+            statement=statement,
+        )
+        # A conflict is an older follow, which does not lift a newer block.
+        if decision is consent.Decision.APPLY:
+            entries.append(consent.entry(recipient, consent.FRIEND, value, statement))
+            consent.assign(recipient, consent.FRIEND, value, statement)
+            changed.append(one)
+    ConsentRecord.objects.bulk_create(entries)
+    touched = {entry.recipient_id: entry.recipient for entry in entries}
+    Recipient.objects.bulk_update(touched.values(), _FIELDS)
+    return changed
+
+
+def _locked(keys: set[tuple[int, str]], *, at: datetime) -> dict[tuple[int, str], Recipient]:
+    """Return these people, locked in the order of ids; who is new is recorded first."""
+    if not keys:
+        return {}
+    of_accounts: dict[int, list[str]] = {}
+    for account_id, line_user_id in sorted(keys):
+        of_accounts.setdefault(account_id, []).append(line_user_id)
     Recipient.objects.bulk_create(
-        [Recipient(account=account, line_user_id=line_user_id, created_at=at, updated_at=at)],
+        [
+            Recipient(account_id=account_id, line_user_id=each, created_at=at, updated_at=at)
+            for account_id, ids in of_accounts.items()
+            for each in ids
+        ],
         ignore_conflicts=True,
     )
-    recipient = Recipient.objects.select_for_update().get(
-        account=account, line_user_id=line_user_id
-    )
-    try:
-        return consent.take(recipient, consent.FRIEND, STATUS_AFTER[event], statement)
-    except consent.Conflict:
-        return False  # an older follow does not lift a newer block
+    wanted = reduce(or_, (Q(account=pk, line_user_id__in=ids) for pk, ids in of_accounts.items()))
+    rows = Recipient.objects.filter(wanted).order_by("pk").select_for_update()
+    return {(row.account_id, str(row.line_user_id)): row for row in rows}

@@ -7,6 +7,7 @@ left, a failure is uncertain.
 from __future__ import annotations
 
 import asyncio
+import functools
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -64,23 +65,25 @@ async def post(
     if session.closed:
         return _unsent("closed")
     # `connect` spans waiting for a free connection, DNS, TCP and TLS.
-    timeout = aiohttp.ClientTimeout(total=total_seconds, connect=connect_seconds)
+    timeout = _timeout(total_seconds, connect_seconds)
     try:
         async with session.post(
             url, data=data, headers=headers, allow_redirects=False, timeout=timeout
         ) as response:
-            body = bytearray()
+            content, body = response.content, b""
             try:
-                while len(body) < ANSWER_LIMIT:
-                    chunk = await response.content.read(ANSWER_LIMIT - len(body))
-                    if not chunk:
-                        break
-                    body += chunk
+                while not content.at_eof() and len(body) < ANSWER_LIMIT:
+                    body += await content.read(ANSWER_LIMIT - len(body))
             except (aiohttp.ClientError, OSError, TimeoutError):
                 pass  # cut short; see above
-            return Answer(response.status, response.headers, bytes(body))
+            return Answer(response.status, response.headers, body)
     except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
         return failure(error)
+
+
+@functools.lru_cache(maxsize=64)
+def _timeout(total: float, connect: float) -> aiohttp.ClientTimeout:
+    return aiohttp.ClientTimeout(total=total, connect=connect)
 
 
 def failure(error: BaseException) -> SendResult:

@@ -138,7 +138,7 @@ class LineProvider:
         token = await self._access_token(session, ends_at)
         if isinstance(token, SendResult):
             return token
-        left = ends_at - self._clock()
+        left = round(ends_at - self._clock(), 1)  # few lengths, so that each is made once
         if left < self._total_seconds / 2:  # a post cut off by us would be uncertain
             return SendResult(
                 Outcome.UNAVAILABLE,

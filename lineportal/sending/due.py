@@ -32,6 +32,7 @@ class Claimed:
     values: dict[str, str]
     reference: UUID
     body_template_hash: str
+    attempts: int = 0  # tries under this reference, before the one to come
     may_be_repeated: bool = True  # False: LINE has forgotten the retry key of an earlier try
 
 
@@ -107,6 +108,7 @@ def _lease(
             FROM due WHERE message.id = due.id
             RETURNING message.id, message.template_id, message.campaign_id, message.service,
                 message.address, message.values, message.reference, message.body_template_hash,
+                message.attempts,
                 message.service <> 'oa' OR message.attempt_started_at IS NULL
                     OR message.attempt_started_at > %(forgotten)s,
                 message.recipient_id, due.category, message.not_after
@@ -136,6 +138,7 @@ def _taken(
     values: str,  # JSON, as Django's cursors give it
     reference: UUID,
     body_template_hash: str,
+    attempts: int,
     may_be_repeated: bool,
     recipient_id: int,
     category: str,
@@ -150,6 +153,7 @@ def _taken(
         json.loads(values),
         reference,
         body_template_hash,
+        attempts,
         may_be_repeated,
     )
     return _Taken(message, recipient_id, category, not_after)

@@ -9,12 +9,16 @@ from __future__ import annotations
 import pgtrigger
 
 from lineportal.audit.guards import append_only, never_truncated
-from lineportal.sending.statuses import SOURCES
+from lineportal.sending.statuses import NOTIFICATION_ONLY, SOURCES
 
 _MOVES = ", ".join(
     f"('{source.value}', '{target.value}')"
     for target, sources in SOURCES.items()
     for source in sorted(sources)
+)
+
+_NOTIFICATION_ONLY = ", ".join(
+    f"('{source.value}', '{target.value}')" for source, target in sorted(NOTIFICATION_ONLY)
 )
 
 CAMPAIGN_TRIGGERS = [
@@ -68,14 +72,18 @@ MESSAGE_TRIGGERS = [
         when=pgtrigger.After,
         operation=pgtrigger.Insert,
         referencing=pgtrigger.Referencing(new="new_rows"),
+        # EXECUTE: planned for the rows at hand. A kept plan was made when the tables were small.
+        declare=[("is_wrong", "boolean")],
         func="""
-            IF EXISTS (
-                SELECT 1 FROM new_rows message
-                LEFT JOIN recipients_recipient recipient
-                  ON recipient.id = message.recipient_id
-                 AND recipient.account_id = message.account_id
-                WHERE recipient.id IS NULL
-            ) THEN
+            EXECUTE '
+                SELECT EXISTS (
+                    SELECT 1 FROM new_rows message
+                    LEFT JOIN recipients_recipient recipient
+                      ON recipient.id = message.recipient_id
+                     AND recipient.account_id = message.account_id
+                    WHERE recipient.id IS NULL
+                )' INTO is_wrong;
+            IF is_wrong THEN
                 RAISE EXCEPTION 'lineportal: message and recipient belong to different accounts';
             END IF;
             IF EXISTS (
@@ -114,38 +122,53 @@ MESSAGE_TRIGGERS = [
         when=pgtrigger.After,
         operation=pgtrigger.Update,
         referencing=pgtrigger.Referencing(old="old_rows", new="new_rows"),
+        # Old and new are brought together by grouping, never by a join: its plan is made for the
+        # first statement's few rows, kept, and quadratic for the million of a later one.
+        declare=[("is_wrong", "boolean"), ("leaving", "bigint[]")],
         func=f"""
-            IF EXISTS (
-                SELECT 1 FROM old_rows o JOIN new_rows n ON n.id = o.id
-                WHERE o.status <> n.status
-                  AND (o.status, n.status) NOT IN ({_MOVES})
-            ) THEN
+            SELECT bool_or(was <> now AND (
+                       (was, now) NOT IN ({_MOVES})
+                       OR (service = 'oa' AND (was, now) IN ({_NOTIFICATION_ONLY}))
+                       OR (now = 'delivered' AND attempts = 0))),
+                   array_agg(DISTINCT template_id) FILTER (
+                       WHERE was <> now AND now IN ('sending', 'queued')
+                       AND (was, now) <> ('sending', 'queued'))
+            INTO is_wrong, leaving
+            FROM (
+                SELECT id, max(template_id) AS template_id, max(service) AS service,
+                       max(attempts) AS attempts, max(status) FILTER (WHERE is_old) AS was,
+                       max(status) FILTER (WHERE NOT is_old) AS now
+                FROM (SELECT *, true AS is_old FROM old_rows
+                      UNION ALL SELECT *, false FROM new_rows) versions
+                GROUP BY id
+            ) moved;
+            IF is_wrong THEN
                 RAISE EXCEPTION 'lineportal: a message may not move so';
             END IF;
+            -- What stayed the same is there twice, once old and once new.
             IF EXISTS (
-                SELECT 1 FROM old_rows o LEFT JOIN new_rows n ON n.id = o.id
-                WHERE n.id IS NULL
-                   OR (o.account_id, o.campaign_id, o.template_id, o.recipient_id, o.item,
-                       o.service, o.body_template_hash)
-                      IS DISTINCT FROM
-                      (n.account_id, n.campaign_id, n.template_id, n.recipient_id, n.item,
-                       n.service, n.body_template_hash)
-                   OR ((o.address, o.values) IS DISTINCT FROM (n.address, n.values)
-                       AND (n.erased_at IS NULL OR n.address <> '' OR n.values <> '{{}}'))
-                   OR ((o.verdict, o.rule, o.rules_version, o.consent, o.friend_status)
-                       IS DISTINCT FROM
-                       (n.verdict, n.rule, n.rules_version, n.consent, n.friend_status)
-                       AND (o.status, n.status) <> ('queued', 'skipped'))
+                SELECT 1 FROM (SELECT * FROM old_rows UNION ALL SELECT * FROM new_rows) versions
+                GROUP BY id, account_id, campaign_id, template_id, recipient_id, item, service,
+                         body_template_hash
+                HAVING count(*) = 1
+            ) OR EXISTS (
+                SELECT 1 FROM (SELECT *, true AS is_old FROM old_rows
+                               UNION ALL SELECT *, false FROM new_rows) versions
+                GROUP BY id, address, values
+                HAVING count(*) = 1 AND NOT bool_or(is_old)
+                   AND (address <> '' OR values <> '{{}}' OR max(erased_at) IS NULL)
+            ) OR EXISTS (
+                SELECT 1 FROM (SELECT *, true AS is_old FROM old_rows
+                               UNION ALL SELECT *, false FROM new_rows) versions
+                GROUP BY id, verdict, rule, rules_version, consent, friend_status
+                HAVING count(*) = 1
+                   AND max(status) <> CASE WHEN bool_or(is_old) THEN 'queued' ELSE 'skipped' END
             ) THEN
                 RAISE EXCEPTION 'lineportal: what a message is about is frozen';
             END IF;
             IF EXISTS (
-                SELECT 1 FROM old_rows o JOIN new_rows n ON n.id = o.id
-                JOIN templates_app_messagetemplate template ON template.id = n.template_id
-                WHERE o.status <> n.status AND n.status IN ('sending', 'queued')
-                  AND n.status <> o.status
-                  AND NOT (o.status = 'sending' AND n.status = 'queued')
-                  AND template.state <> 'approved'
+                SELECT 1 FROM templates_app_messagetemplate template
+                WHERE template.id = ANY(leaving) AND template.state <> 'approved'
             ) THEN
                 RAISE EXCEPTION 'lineportal: only an approved template is sent';
             END IF;
@@ -174,14 +197,10 @@ MESSAGE_TRIGGERS = [
         func="""
             INSERT INTO sending_tally (campaign_id, status, rule, n)
             SELECT campaign_id, status, rule, sum(n) FROM (
-                SELECT n.campaign_id, n.status, n.rule, 1 AS n
-                FROM old_rows o JOIN new_rows n ON n.id = o.id
-                WHERE (o.status, o.rule) <> (n.status, n.rule) AND n.campaign_id IS NOT NULL
+                SELECT campaign_id, status, rule, 1 AS n FROM new_rows
                 UNION ALL
-                SELECT o.campaign_id, o.status, o.rule, -1
-                FROM old_rows o JOIN new_rows n ON n.id = o.id
-                WHERE (o.status, o.rule) <> (n.status, n.rule) AND o.campaign_id IS NOT NULL
-            ) moved GROUP BY 1, 2, 3;
+                SELECT campaign_id, status, rule, -1 FROM old_rows
+            ) moved WHERE campaign_id IS NOT NULL GROUP BY 1, 2, 3 HAVING sum(n) <> 0;
             RETURN NULL;
         """,
     ),

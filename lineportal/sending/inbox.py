@@ -11,13 +11,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import DataError, OperationalError, connection, transaction
-from procrastinate.contrib.django.models import ProcrastinateJob
 
-from lineportal.accounts.models import OfficialAccount
 from lineportal.providers import PROVIDERS
 from lineportal.providers.base import Event, UnreadableWebhook
 from lineportal.sending import lanes, receipts
-from lineportal.sending.models import WebhookDelivery
 from recipients import friendship
 
 _BATCH = 500  # deliveries
@@ -47,13 +44,17 @@ class _Given:
         return self.stored.account_id, self.event.event_id
 
 
-def store(account: OfficialAccount, *, provider: str, body: bytes, at: datetime) -> WebhookDelivery:
+def store(account_id: int, *, provider: str, body: bytes, at: datetime) -> None:
     """Keep a verified raw body and have a worker read it."""
-    delivery = WebhookDelivery.objects.create(
-        account=account, provider=provider, body=body, received_at=at
-    )
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            INSERT INTO sending_webhookdelivery (account_id, provider, body, received_at, problem)
+            VALUES (%s, %s, %s, %s, '')
+            """,
+            [account_id, provider, body, at],
+        )
     transaction.on_commit(_wake)
-    return delivery
 
 
 def read(*, at: datetime) -> int:
@@ -67,10 +68,16 @@ def read(*, at: datetime) -> int:
 def _wake() -> None:
     # A job that still waits now, after the commit, will find what was stored. To defer one for
     # each POST would make them wait for each other: on the job's lock, and on NOTIFY's.
-    waiting = ProcrastinateJob.objects.filter(
-        queueing_lock="inbox", task_name=lanes.READ_INBOX, status="todo"
-    )
-    if not waiting.exists():
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT EXISTS (SELECT 1 FROM procrastinate_jobs
+                           WHERE queueing_lock = 'inbox' AND task_name = %s AND status = 'todo')
+            """,
+            [lanes.READ_INBOX],
+        )
+        [(is_waiting,)] = cursor.fetchall()
+    if not is_waiting:
         lanes.wake_inbox()
 
 
@@ -145,8 +152,9 @@ def _apply(stored: Iterable[_Stored], *, at: datetime) -> dict[int, str]:
             one = _Given(each, event)
             given.setdefault(one.key, one)
     fresh = _keep(list(given.values()))
-    receipts.apply(((one.stored.account_id, one.event) for one in fresh), at=at)
+    # People before messages, as who erases a person locks them.
     _befriend(fresh, at=at)
+    receipts.apply(((one.stored.account_id, one.event) for one in fresh), at=at)
     return problems
 
 
@@ -171,32 +179,34 @@ def _keep(given: Sequence[_Given]) -> list[_Given]:
     """Store the events that their accounts have not had before; return those."""
     if not given:
         return []
-    # In one order over all readers, which wait here for each other's events.
     rows = [
-        (
-            one.stored.pk,
-            one.stored.account_id,
-            one.event.event_id,
-            one.event.kind,
-            one.event.occurred_at,
-            one.event.reference,
-            one.event.line_user_id,
-            json.dumps(one.event.payload, ensure_ascii=False),
-            _effect(one.event),
-        )
+        {
+            "delivery_id": one.stored.pk,
+            "account_id": one.stored.account_id,
+            "event_id": one.event.event_id,
+            "kind": one.event.kind,
+            "occurred_at": one.event.occurred_at.isoformat(),
+            "reference": one.event.reference and str(one.event.reference),
+            "line_user_id": one.event.line_user_id,
+            "payload": one.event.payload,
+            "effect": _effect(one.event),
+        }
+        # In one order over all readers, which wait here for each other's events.
         for one in sorted(given, key=lambda one: one.key)
     ]
     with connection.cursor() as cursor:
+        # As one JSON text: a fourth of the time of nine arrays.
         cursor.execute(
             """
             INSERT INTO sending_webhookevent (delivery_id, account_id, event_id, kind,
                 occurred_at, reference, line_user_id, payload, effect)
-            SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::text[], %s::text[],
-                %s::timestamptz[], %s::uuid[], %s::text[], %s::jsonb[], %s::text[])
+            SELECT * FROM json_to_recordset(%s) AS given (delivery_id bigint, account_id bigint,
+                event_id text, kind text, occurred_at timestamptz, reference uuid,
+                line_user_id text, payload jsonb, effect text)
             ON CONFLICT (account_id, event_id) DO NOTHING
             RETURNING account_id, event_id
             """,
-            list(map(list, zip(*rows, strict=True))),
+            [json.dumps(rows, ensure_ascii=False)],
         )
         kept = set(cursor.fetchall())
     return [one for one in given if one.key in kept]

@@ -6,8 +6,9 @@ its POST; results are written in one statement. Instants come from PostgreSQL's 
 
 from __future__ import annotations
 
+import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -25,7 +26,7 @@ from lineportal.sending.statuses import SOURCES, Status
 
 DELIVERY_LIFE = timedelta(hours=24)  # after that silence means: not delivered
 STROKE_LIFE = timedelta(minutes=10)
-_BACKOFF = (1, 2, 5, 10, 30, 60)  # seconds before try 2, 3, ...
+_BACKOFF = [1, 2, 5, 10, 30, 60]  # seconds before try 2, 3, ...
 
 # What one attempt's outcome makes of a `lon` message; `oa` differs where it may be repeated.
 STATUS_AFTER = {
@@ -115,8 +116,8 @@ def begin(
             {
                 "at": at,
                 "until": at + LEASE,
-                "ids": [message.id for message, _hash in slice_of],
-                "hashes": [body_hash for _message, body_hash in slice_of],
+                "ids": _array(message.id for message, _hash in slice_of),
+                "hashes": _array(f'"{body_hash}"' for _message, body_hash in slice_of),
                 "token": token,
                 "from": ["queued", "sending"] if is_repeat else ["queued"],
             },
@@ -135,41 +136,60 @@ def record(sent: Sequence[Sent], *, at: datetime) -> int:
     """Write the results of attempts; return how many rows took theirs.
 
     A row that a delivery event has moved on already keeps its status and gets the facts. A result
-    of an earlier reference, or for a row that is back in the queue, matches no row.
+    of an earlier reference, or for a row that is back in the queue, matches no row; "surely
+    unsent", told twice, does not take a later try out of its flight.
     """
     if not sent:
         return 0
-    sent = sorted(sent, key=lambda each: each.message.id)
     with transaction.atomic(), connection.cursor() as cursor:
-        ids = [each.message.id for each in sent]
         # Two recorders of overlapping rows take their locks in one order.
         cursor.execute(
-            "SELECT id, attempts, attempt_started_at FROM sending_message WHERE id = ANY(%s)"
-            " ORDER BY id FOR UPDATE",
-            [ids],
+            "SELECT count(*) FROM (SELECT FROM sending_message WHERE id = ANY(%s::bigint[])"
+            " ORDER BY id FOR UPDATE) locked",
+            [_array(each.message.id for each in sent)],
         )
-        tries = {pk: (attempts, started_at) for pk, attempts, started_at in cursor.fetchall()}
-        rows = [_row(each, *tries.get(each.message.id, (1, at)), at=at) for each in sent]
         cursor.execute(
             f"""
             UPDATE sending_message message SET
                 status = CASE WHEN (message.status, given.status) IN ({_MOVES})
                               THEN given.status ELSE message.status END,
-                changed_at = %s, claim = NULL, leased_until = NULL,
-                ready_at = COALESCE(given.ready_at, message.ready_at),
-                accepted_at = COALESCE(message.accepted_at, given.accepted_at),
-                expires_at = COALESCE(given.expires_at, message.expires_at),
-                attempt_ended_at = %s, http_status = given.http_status,
+                changed_at = %(at)s, claim = NULL, leased_until = NULL,
+                ready_at = CASE given.status WHEN 'queued' THEN %(at)s + interval '1 second'
+                    * COALESCE(given.wait, (%(backoff)s::int[])[LEAST(given.attempts, 6)])
+                    ELSE message.ready_at END,
+                accepted_at = COALESCE(message.accepted_at,
+                    CASE given.status WHEN 'accepted' THEN %(at)s::timestamptz END),
+                expires_at = CASE WHEN message.service = 'lon'
+                    AND given.status IN ('accepted', 'uncertain') THEN %(expires_at)s
+                    ELSE message.expires_at END,
+                attempt_ended_at = %(at)s, http_status = given.http_status,
                 request_id = given.request_id, outcome = given.outcome, detail = given.detail
-            FROM unnest(%s::bigint[], %s::uuid[], %s::text[], %s::timestamptz[],
-                        %s::timestamptz[], %s::timestamptz[], %s::int[], %s::text[],
-                        %s::text[], %s::text[])
-                AS given (id, reference, status, ready_at, accepted_at, expires_at,
-                          http_status, request_id, outcome, detail)
+            FROM (
+                SELECT result.id, reference, wait, try, http_status, request_id, outcome, detail,
+                       known.attempts,
+                       -- A push of unknown end goes again, under the same retry key.
+                       CASE WHEN outcome = 'uncertain' AND known.service = 'oa'
+                             AND COALESCE(known.started_at, %(at)s) > %(forgotten)s
+                            THEN 'queued' ELSE status END AS status
+                FROM json_to_recordset(%(results)s::json) AS result (
+                    id bigint, reference uuid, status text, wait float8, try int,
+                    http_status int, request_id text, outcome text, detail text)
+                JOIN (SELECT id, service, GREATEST(attempts, 1) AS attempts,
+                             attempt_started_at AS started_at FROM sending_message
+                     ) known ON known.id = result.id
+            ) given
             WHERE message.id = given.id AND message.reference = given.reference
               AND message.status NOT IN ('queued', 'skipped', 'cancelled')
+              AND (given.status <> 'queued' OR message.attempts = given.try)
             """,
-            [at, at, *map(list, zip(*rows, strict=True))],
+            {
+                "at": at,
+                "backoff": _BACKOFF,
+                "expires_at": at + DELIVERY_LIFE,
+                "forgotten": at - REPEAT_LIFE,
+                # One text is dumped far faster than eleven arrays.
+                "results": json.dumps([_row(each) for each in sent], ensure_ascii=False),
+            },
         )
         recorded = int(cursor.rowcount)
         _count_strokes(sent, at=at)
@@ -259,29 +279,21 @@ def _count_strokes(sent: Sequence[Sent], *, at: datetime) -> None:
     )
 
 
-def _row(
-    each: Sent, attempts: int, started_at: datetime | None, *, at: datetime
-) -> tuple[Any, ...]:
-    result, message = each.result, each.message
-    status = STATUS_AFTER[result.outcome]
-    is_young = (started_at or at) > at - REPEAT_LIFE
-    if result.outcome is Outcome.UNCERTAIN and message.service == "oa" and is_young:
-        status = Status.QUEUED  # again, under the same retry key
-    ready_at = expires_at = None
-    if status is Status.QUEUED:
-        wait = result.retry_after_seconds or _BACKOFF[min(attempts, len(_BACKOFF)) - 1]
-        ready_at = at + timedelta(seconds=wait)
-    if message.service == "lon" and status in (Status.ACCEPTED, Status.UNCERTAIN):
-        expires_at = at + DELIVERY_LIFE
-    return (
-        message.id,
-        message.reference,
-        status.value,
-        ready_at,
-        at if status is Status.ACCEPTED else None,
-        expires_at,
-        result.http_status,
-        result.request_id,
-        result.outcome.value,
-        result.detail or result.code,
-    )
+def _row(each: Sent) -> dict[str, Any]:
+    result = each.result
+    return {
+        "id": each.message.id,
+        "reference": each.message.reference.hex,
+        "status": STATUS_AFTER[result.outcome],
+        "wait": result.retry_after_seconds,
+        "try": each.message.attempts + 1,
+        "http_status": result.http_status,
+        "request_id": result.request_id,
+        "outcome": result.outcome,
+        "detail": result.detail or result.code,
+    }
+
+
+def _array(items: Iterable[int | str]) -> str:
+    """Return PostgreSQL's text of an array of numbers or of quoted hexadecimal digits."""
+    return f"{{{','.join(map(str, items))}}}"

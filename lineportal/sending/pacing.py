@@ -20,6 +20,7 @@ _SHARE = 0.98
 _RECOVERY = 1.25  # a slowed road speeds up by this with every second of slots it uses
 _COLD_AFTER = timedelta(minutes=1)  # without use; then it starts at a third, full in 5 seconds
 _COLD = 1 / 3
+_STORM = timedelta(seconds=1)
 _SLOWEST = 1.0  # messages a second
 
 
@@ -78,9 +79,14 @@ def hold(road: Road, *, at: datetime) -> None:
 
 
 def slow_down(road: Road, *, at: datetime, retry_after_seconds: float | None) -> None:
-    """The provider said "too fast": halve the rate, and wait as long as it asks, or a second."""
+    """The provider said "too fast": halve the rate, and wait as long as it asks, or a second.
+
+    A storm of such answers within a second is one: they speak of the same burst.
+    """
     pace = Pace.objects.select_for_update().get(road=road)
-    pace.rate_per_second = max(_SLOWEST, pace.rate_per_second / 2)
+    if pace.slowed_at is None or pace.slowed_at <= at - _STORM:
+        pace.rate_per_second = max(_SLOWEST, pace.rate_per_second / 2)
+        pace.slowed_at = at
     pace.next_at = max(pace.next_at, at + timedelta(seconds=retry_after_seconds or 1))
     pace.changed_at = at
     pace.save()

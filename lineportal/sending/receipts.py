@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from datetime import datetime
 
@@ -19,22 +20,24 @@ def apply(told: Iterable[tuple[int, Event]], *, at: datetime) -> int:
     tag of an earlier attempt counts too. Repeats and events for what is delivered match no row.
     """
     delivered = [
-        (account_id, event.reference, event.occurred_at)
+        {
+            "account_id": account_id,
+            "reference": str(event.reference),
+            "occurred_at": event.occurred_at.isoformat(),
+        }
         for account_id, event in told
         if event.kind == "delivered" and event.reference
     ]
     if not delivered:
         return 0
-    accounts, references, moments = map(list, zip(*delivered, strict=True))
     with connection.cursor() as cursor:
         # Locked in the order of ids, as those who record what was sent do, and by id alone: who
         # waited for a person's sending again finds the message without its tag, and still moves it.
         cursor.execute(
             """
             WITH given AS MATERIALIZED (
-                SELECT * FROM unnest(%(accounts)s::bigint[], %(references)s::uuid[],
-                                     %(moments)s::timestamptz[])
-                    AS given (account_id, reference, occurred_at)
+                SELECT * FROM json_to_recordset(%(delivered)s)
+                    AS given (account_id bigint, reference uuid, occurred_at timestamptz)
             ), matched AS MATERIALIZED (
                 SELECT id, account_id, min(occurred_at) AS occurred_at FROM (
                     SELECT message.id, given.account_id, given.occurred_at FROM given
@@ -57,9 +60,7 @@ def apply(told: Iterable[tuple[int, Event]], *, at: datetime) -> int:
               AND message.attempts > 0 AND message.status = ANY(%(sources)s)
             """,
             {
-                "accounts": accounts,
-                "references": references,
-                "moments": moments,
+                "delivered": json.dumps(delivered),
                 "at": at,
                 "sources": [status.value for status in SOURCES[Status.DELIVERED]],
             },

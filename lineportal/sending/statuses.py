@@ -86,6 +86,16 @@ SOURCES: dict[Status, frozenset[Status]] = {
     ),
 }
 
+# Moves of notifications alone: LINE tells nothing of a two-way message after it took it.
+NOTIFICATION_ONLY = frozenset(
+    {
+        (Status.UNCERTAIN, Status.EXPIRED),
+        (Status.ACCEPTED, Status.EXPIRED),
+        (Status.ACCEPTED, Status.REFUSED),
+        (Status.ACCEPTED, Status.FAILED),
+    }
+)
+
 # A campaign is finished when none of its messages is in one of these.
 UNFINISHED = frozenset({Status.QUEUED, Status.SENDING})
 
@@ -99,6 +109,8 @@ class Verdict(models.TextChoices):
     EXCLUDED = "excluded", _("Excluded")
 
 
-def may_move(source: str, target: str) -> bool:
-    """Return whether a message may go from source to target."""
+def may_move(source: str, target: str, *, service: str) -> bool:
+    """Return whether a message of this service may go from source to target."""
+    if service == "oa" and (source, target) in NOTIFICATION_ONLY:
+        return False
     return source in SOURCES.get(Status(target), frozenset())

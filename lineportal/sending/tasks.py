@@ -41,7 +41,7 @@ log = logging.getLogger(__name__)
 
 THREADS = 8  # of database work per worker process
 HEARTBEAT_SECONDS = 3.0
-STALLED_SECONDS = 15.0  # without a heartbeat a worker counts as dead
+STALLED_SECONDS = 10.0  # without a heartbeat a worker counts as dead
 
 Result = TypeVar("Result")
 
@@ -127,7 +127,7 @@ async def reconcile_counts(timestamp: int) -> None:
         )  # fmt: skip
 
 
-@app.periodic(cron="* * * * * */10")
+@app.periodic(cron="* * * * * */3")
 @app.task(name="lineportal.retry_stalled", pass_context=True)
 async def retry_stalled(context: JobContext, timestamp: int) -> None:
     """Put jobs of dead workers back; Procrastinate does not do this by itself.

@@ -83,7 +83,10 @@ def test_a_damaged_text_is_not_read_as_anything(damage: str) -> None:
 
 
 def secrets_at(account: OfficialAccount, at: datetime) -> set[str]:
-    return set(credentials.webhook_secrets(account, provider="line", at=at))
+    signers = credentials.webhook_signers(account.webhook_id, provider="line", at=at)
+    assert signers is not None
+    assert signers.account_id == account.pk
+    return set(signers.secrets)
 
 
 def test_a_replaced_secret_is_accepted_for_72_hours(account: OfficialAccount, at: datetime) -> None:
@@ -122,4 +125,7 @@ def test_a_secret_serves_its_own_account_and_provider_only(
 
     assert secrets_at(account, at) == {SECRET}
     assert secrets_at(other, at) == {"their-secret"}
-    assert credentials.webhook_secrets(account, provider="infobip", at=at) == []
+    elsewhere = credentials.webhook_signers(account.webhook_id, provider="infobip", at=at)
+    assert elsewhere is not None
+    assert elsewhere.secrets == ()
+    assert credentials.webhook_signers("nobody", provider="line", at=at) is None

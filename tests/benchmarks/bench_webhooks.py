@@ -119,8 +119,9 @@ def test_intake(transactional_db: None) -> None:
         found = post(f"{url}/healthz", per_post=1, events=FLOOR, secret="")
         floor = shown("nothing done, flat out, one GET as one event", found)
         for per_post, events in ((10, EVENTS), (1, SINGLE_EVENTS)):
-            found = post(hook, per_post=per_post, per_second=GOAL_PER_SECOND, events=events)
-            shown(f"POSTs of {per_post}, {GOAL_PER_SECOND:,}/s offered", found)
+            if per_post > 1:
+                found = post(hook, per_post=per_post, per_second=GOAL_PER_SECOND, events=events)
+                shown(f"POSTs of {per_post}, {GOAL_PER_SECOND:,}/s offered", found)
             found = post(hook, per_post=per_post, events=events)
             posts = shown(f"POSTs of {per_post}, flat out", found) / per_post
             inserts = FLOOR / timed(functools.partial(insert, account, per_post, FLOOR))
@@ -128,7 +129,7 @@ def test_intake(transactional_db: None) -> None:
                 f"  {posts:,.0f} POSTs/s: {posts / floor:.2f} of nothing done,"
                 f" {posts / inserts:.2f} of bare INSERTs one by one ({inserts:,.0f}/s)"
             )
-    posted = 100 + 2 * (EVENTS // 10 + SINGLE_EVENTS)
+    posted = 100 + 2 * EVENTS // 10 + SINGLE_EVENTS
     assert WebhookDelivery.objects.count() == posted + 2 * FLOOR
 
 

@@ -6,14 +6,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pgtrigger
 from django.db import connection
+from django.db.models import Model
 
 from lineportal.accounts.models import OfficialAccount, Road
+from lineportal.providers.base import Event
 from lineportal.sending import campaigns, outbox
 from lineportal.sending.models import Campaign, Message
+from recipients.models import Recipient
 from tests import factories
 
 STATUSES = (
@@ -76,19 +79,71 @@ def sql(statement: str, **params: Any) -> int:
         return int(cursor.rowcount)
 
 
-def account(service: str = "lon", *, people: int = 0, **details: Any) -> OfficialAccount:
-    """Return an account with so many people who may be written to by both services."""
+def account(*, people: int = 0, **details: Any) -> OfficialAccount:
+    """Return an account with so many people who may be written to by both services.
+
+    The first is recorded by the product's own act, the others are copies with their own addresses.
+    """
     made = factories.account(**details)
-    for n in range(people):
-        factories.recipient(made, n, consent="agreed", friend_status="friend")
+    if people:
+        factories.recipient(made, 0, consent="agreed", friend_status="friend")
+        more_people(made, people - 1)
     return made
+
+
+def more_people(of: OfficialAccount, count: int) -> None:
+    """Give an account whose first person is there so many more, in one statement."""
+    columns = _columns(Recipient)
+    own = {
+        "phone": "'+668123' || lpad(n::text, 5, '0')",
+        "line_user_id": "'U' || lpad(to_hex(n), 32, '0')",
+    }
+    sql(
+        f"INSERT INTO recipients_recipient ({_listed(columns)})"
+        f" SELECT {', '.join(own.get(name) or _quoted(name) for name in columns)}"
+        " FROM recipients_recipient, generate_series(1, %(count)s) n"
+        " WHERE account_id = %(account)s",
+        count=count,
+        account=of.pk,
+    )
+    # Or the triggers' plans from when the table was tiny would compare each row with each.
+    sql("ANALYZE recipients_recipient")
+
+
+def copies(of: Campaign) -> int:
+    """Give a campaign of one message one more for everybody else of its account; return how many.
+
+    One set-based statement, so that tests may have many rows.
+    """
+    columns = _columns(Message)
+    own = {"recipient_id": "person.id", "reference": "gen_random_uuid()"}
+    return sql(
+        f"INSERT INTO sending_message ({_listed(columns)})"
+        f" SELECT {', '.join(own.get(name) or f'message.{_quoted(name)}' for name in columns)}"
+        " FROM sending_message message"
+        " JOIN recipients_recipient person ON person.account_id = message.account_id"
+        " AND person.id <> message.recipient_id WHERE message.campaign_id = %(campaign)s",
+        campaign=of.pk,
+    )
+
+
+def _columns(model: type[Model]) -> list[str]:
+    return [str(field.column) for field in model._meta.concrete_fields if field.column != "id"]
+
+
+def _listed(columns: Iterable[str]) -> str:
+    return ", ".join(map(_quoted, columns))
+
+
+def _quoted(column: str) -> str:
+    return connection.ops.quote_name(column)
 
 
 def campaign(
     service: str, *, at: datetime, people: int, of: OfficialAccount | None = None
 ) -> Campaign:
     """Return a running campaign with one queued message for each of so many people."""
-    of = of or account(service, people=people)
+    of = of or account(people=people)
     make = factories.approved if service == "lon" else factories.two_way
     by = factories.user("sender")
     made = campaigns.create(of, template=make(of), name="placed", by=by, at=at)
@@ -105,15 +160,17 @@ def road(of: Campaign) -> Road:
 
 
 def hold_all(of: Campaign, *, at: datetime) -> list[Held]:
-    """Claim every queued message of a campaign, as its pace allows, within a minute of `at`."""
-    wanted = of.messages.filter(status="queued").count()
+    """Claim what is queued and in nobody's hands, as the pace allows, within 20 s from `at`."""
+    wanted = (
+        of.messages.filter(status="queued", ready_at__lte=at).exclude(leased_until__gt=at).count()
+    )
     held: list[Held] = []
-    for seconds in range(60):
+    for seconds in range(20):
         claim = outbox.claim(road(of), limit=100, at=at + timedelta(seconds=seconds))
         held += [Held(claim.token, message) for message in claim.messages]
         if len(held) == wanted:
             return sorted(held, key=lambda each: each.pk)
-    raise AssertionError(f"{len(held)} of {wanted} messages could be claimed in a minute")
+    raise AssertionError(f"{len(held)} of {wanted} messages could be claimed")
 
 
 def move(pk: int, to: str, *, at: datetime) -> None:
@@ -135,9 +192,7 @@ def put(pk: int, status: str, *, at: datetime) -> None:
             move(pk, step, at=at)
 
 
-def one_in_each_status(
-    service: str, *, at: datetime, tried: Iterable[str] = ()
-) -> dict[str, Held]:
+def one_in_each_status(service: str, *, at: datetime, tried: Iterable[str] = ()) -> dict[str, Held]:
     """Return one message of a running campaign for each status, as a worker once held it.
 
     Those in the statuses of `tried` came there after a try that had no known effect.
@@ -154,6 +209,13 @@ def one_in_each_status(
         )  # fmt: skip
     assert now(placed) == {status: status for status in STATUSES}
     return placed
+
+
+def told(account: OfficialAccount, *tags: Any, at: datetime) -> list[tuple[int, Event]]:
+    """Return that a provider told this account of the delivery of these tags."""
+    return [
+        (account.pk, Event(uuid4().hex, "delivered", at, reference=reference)) for reference in tags
+    ]
 
 
 def now(placed: dict[str, Held]) -> dict[str, str]:

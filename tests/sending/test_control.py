@@ -297,7 +297,7 @@ def test_a_missed_campaign_starts_by_a_person_with_a_later_end(
     assert campaign.stop_code == campaign.stop_reason == ""
 
 
-# --- breakers
+# --- the breakers
 
 
 def test_too_many_refusals_pause_the_campaign_and_say_so(

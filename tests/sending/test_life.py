@@ -13,9 +13,9 @@ from uuid import uuid4
 
 import pytest
 
-from lineportal.providers.base import Event, Outcome, SendResult
-from lineportal.sending import campaigns, clock, outbox, receipts, tasks
-from lineportal.sending.models import Attempt, Message
+from lineportal.providers.base import Outcome, SendResult
+from lineportal.sending import outbox, receipts
+from lineportal.sending.models import Attempt
 from lineportal.sending.outbox import Sent
 from tests import factories
 from tests.sending import placed
@@ -31,10 +31,6 @@ NEVER_TRIED = ("queued", "skipped", "cancelled")
 
 def answered(held: Held, outcome: Outcome, **details: Any) -> Sent:
     return Sent(held.message, SendResult(outcome, **details))
-
-
-def delivered(reference: Any, at: datetime) -> Event:
-    return Event(uuid4().hex, "delivered", at, reference=reference)
 
 
 # --- an attempt's answer
@@ -73,9 +69,7 @@ def test_an_answer_moves_what_is_under_way_or_uncertain(
 
 
 @pytest.mark.parametrize("outcome", list(Outcome))
-def test_a_repeated_answer_changes_nothing_more(
-    outcome: Outcome, db: None, at: datetime
-) -> None:
+def test_a_repeated_answer_changes_nothing_more(outcome: Outcome, db: None, at: datetime) -> None:
     cases = placed.one_in_each_status("lon", at=at)
     answers = [answered(held, outcome) for held in cases.values()]
     outbox.record(answers, at=at + SECOND)
@@ -156,7 +150,7 @@ def test_only_a_notification_gets_24_hours(db: None, at: datetime) -> None:
 # --- delivery events
 
 EVERYTHING_TRIED = {before: "delivered" for before in ATTEMPTED if before != "delivered"}
-BACK_IN_THE_QUEUE = {before: "delivered" for before in NEVER_TRIED}
+BACK_IN_THE_QUEUE = dict.fromkeys(NEVER_TRIED, "delivered")
 
 
 @pytest.mark.parametrize("service", placed.SERVICES)
@@ -180,8 +174,7 @@ def test_a_delivery_event_wins_over_everything_that_had_an_attempt(
     account = placed.row(cases["queued"]).account
     seen_at = at + timedelta(minutes=1)
 
-    events = [delivered(reference, seen_at) for reference in tags.values()]
-    moved = receipts.apply(account, events, at=at + DAY)
+    moved = receipts.apply(placed.told(account, *tags.values(), at=seen_at), at=at + DAY)
 
     assert placed.moved(cases) == expected
     assert moved == len(expected)
@@ -205,7 +198,7 @@ def test_a_tag_counts_on_its_own_account_only(service: str, db: None, at: dateti
     tags = [held.message.reference for held in cases.values()]
     tags += [earlier(held, at) for held in cases.values()]
 
-    assert receipts.apply(stranger, [delivered(tag, at) for tag in tags], at=at) == 0
+    assert receipts.apply(placed.told(stranger, *tags, at=at), at=at) == 0
     assert placed.moved(cases) == {}
 
 
@@ -213,7 +206,7 @@ def test_a_tag_that_nobody_knows_moves_nothing(db: None, at: datetime) -> None:
     cases = placed.one_in_each_status("lon", at=at, tried=NEVER_TRIED)
     account = placed.row(cases["queued"]).account
 
-    assert receipts.apply(account, [delivered(uuid4(), at), delivered(None, at)], at=at) == 0
+    assert receipts.apply(placed.told(account, uuid4(), None, at=at), at=at) == 0
     assert placed.moved(cases) == {}
 
 
@@ -222,7 +215,7 @@ def test_a_repeated_event_keeps_the_first_moment(db: None, at: datetime) -> None
     held, account = cases["accepted"], placed.row(cases["accepted"]).account
 
     counts = [
-        receipts.apply(account, [delivered(held.message.reference, at + n * SECOND)], at=at)
+        receipts.apply(placed.told(account, held.message.reference, at=at + n * SECOND), at=at)
         for n in (1, 2, 0)
     ]
 
@@ -237,7 +230,7 @@ def test_an_event_before_our_own_record_wins_and_the_record_adds_its_facts(
     cases = placed.one_in_each_status("lon", at=at)
     held, account = cases["sending"], placed.row(cases["sending"]).account
 
-    receipts.apply(account, [delivered(held.message.reference, at)], at=at)
+    receipts.apply(placed.told(account, held.message.reference, at=at), at=at)
     outbox.record([answered(held, outcome, http_status=299, request_id="r-1")], at=at + SECOND)
 
     row = placed.row(held)
@@ -274,188 +267,6 @@ def test_an_event_after_24_hours_still_wins(db: None, at: datetime) -> None:
     receipts.expire(at=at + DAY)
     late = [cases[before].message.reference for before in ("accepted", "uncertain", "expired")]
 
-    receipts.apply(account, [delivered(tag, at + 2 * DAY) for tag in late], at=at + 2 * DAY)
+    receipts.apply(placed.told(account, *late, at=at + 2 * DAY), at=at + 2 * DAY)
 
-    assert placed.moved(cases) == {
-        before: "delivered" for before in ("accepted", "uncertain", "expired")
-    }
-
-
-# --- what a dead worker left
-
-
-@pytest.mark.parametrize(
-    ("service", "first_try", "after", "expected"),
-    [
-        ("lon", timedelta(0), timedelta(0), {}),  # its lease holds
-        ("lon", timedelta(0), SECOND, {"sending": "uncertain"}),
-        ("oa", timedelta(0), timedelta(0), {}),
-        ("oa", timedelta(0), SECOND, {"sending": "queued"}),
-        ("oa", timedelta(hours=22, minutes=59), SECOND, {"sending": "queued"}),
-        ("oa", timedelta(hours=23), SECOND, {"sending": "uncertain"}),
-        ("lon", timedelta(hours=23), SECOND, {"sending": "uncertain"}),
-    ],
-)
-def test_what_a_dead_worker_left_in_flight_is_settled(
-    service: str,
-    first_try: timedelta,
-    after: timedelta,
-    expected: dict[str, str],
-    db: None,
-    at: datetime,
-) -> None:
-    cases = placed.one_in_each_status(service, at=at, tried=NEVER_TRIED)
-    placed.sql(
-        "UPDATE sending_message SET leased_until = %(at)s, attempt_started_at = %(first)s",
-        at=at, first=at - first_try,
-    )  # fmt: skip
-    held, now = cases["sending"], at + after
-
-    assert outbox.sweep(at=now) == len(expected)
-
-    assert placed.moved(cases) == expected
-    row = placed.row(held)
-    assert row.reference == held.message.reference
-    if expected:
-        assert (row.claim, row.leased_until) == (None, None)
-    if expected == {"sending": "uncertain"}:
-        assert row.expires_at == (now + DAY if service == "lon" else None)
-
-
-def test_a_push_of_a_dead_worker_goes_again_under_its_retry_key(db: None, at: datetime) -> None:
-    campaign = placed.campaign("oa", people=1, at=at)
-    [first] = placed.hold_all(campaign, at=at)
-    outbox.begin(first.token, [(first.message, "")], at=at)
-    later = at + timedelta(hours=1)
-    outbox.sweep(at=later)
-
-    [again] = placed.hold_all(campaign, at=later)
-    outbox.begin(again.token, [(again.message, "")], at=later)
-
-    assert again.message.reference == first.message.reference
-    assert again.message.may_be_repeated
-    row = placed.row(again)
-    assert (row.attempts, row.attempt_started_at) == (2, at)  # the key's life counts from there
-
-
-def test_a_push_that_waited_past_23_hours_may_not_be_repeated(db: None, at: datetime) -> None:
-    campaign = placed.campaign("oa", people=1, at=at)
-    [first] = placed.hold_all(campaign, at=at)
-    outbox.begin(first.token, [(first.message, "")], at=at)
-    outbox.sweep(at=at + timedelta(hours=1))
-
-    [again] = placed.hold_all(campaign, at=at + timedelta(hours=23))
-
-    assert not again.message.may_be_repeated
-
-
-# --- claim, begin, release, cancel
-
-
-@pytest.mark.parametrize("service", placed.SERVICES)
-def test_only_what_is_queued_is_claimed_begun_or_given_back(
-    service: str, db: None, at: datetime
-) -> None:
-    cases = placed.one_in_each_status(service, at=at, tried=NEVER_TRIED)
-    campaign = placed.row(cases["queued"]).campaign
-    assert campaign is not None
-    placed.sql("UPDATE sending_message SET claim = NULL, leased_until = NULL")
-    later = at + timedelta(hours=1)
-
-    claim = outbox.claim(placed.road(campaign), limit=100, at=later)
-
-    assert [message.id for message in claim.messages] == [cases["queued"].pk]
-    assert placed.moved(cases) == {}
-
-    placed.sql("UPDATE sending_message SET claim = %(token)s", token=claim.token)
-    assert outbox.release(claim.token) == 1
-    still = set(Message.objects.filter(claim=claim.token).values_list("status", flat=True))
-    assert still == set(placed.STATUSES) - {"queued"}
-
-    placed.sql("UPDATE sending_message SET claim = %(token)s", token=claim.token)
-    everything = [(held.message, "") for held in cases.values()]
-    assert outbox.begin(claim.token, everything, at=later) == {cases["queued"].pk}
-    assert placed.moved(cases) == {"queued": "sending"}
-
-
-def test_without_its_claim_nothing_is_begun(db: None, at: datetime) -> None:
-    cases = placed.one_in_each_status("lon", at=at)
-
-    begun = outbox.begin(uuid4(), [(held.message, "") for held in cases.values()], at=at)
-
-    assert begun == set()
-    assert placed.moved(cases) == {}
-
-
-@pytest.mark.parametrize("service", placed.SERVICES)
-def test_cancelling_takes_out_what_is_queued_and_leaves_the_rest(
-    service: str, db: None, at: datetime
-) -> None:
-    cases = placed.one_in_each_status(service, at=at)
-    campaign = placed.row(cases["queued"]).campaign
-    assert campaign is not None
-
-    campaigns.cancel(campaign, by=factories.user("sender"), at=at)
-
-    assert placed.moved(cases) == {"queued": "cancelled"}
-    held = cases["queued"]  # a worker held it, and is too late now
-    assert outbox.begin(held.token, [(held.message, "")], at=at) == set()
-
-    outbox.record([answered(cases["sending"], Outcome.THROTTLED)], at=at)
-    tasks._keep_house()
-    assert placed.moved(cases) == {"queued": "cancelled", "sending": "cancelled"}
-
-
-# --- uncertain
-
-
-def machines(case: Held, at: datetime) -> None:
-    """Everything that machines do to messages by themselves, with a claim that comes back late."""
-    campaign = placed.row(case).campaign
-    assert campaign is not None
-    road = placed.road(campaign)
-    for outcome in (Outcome.THROTTLED, Outcome.UNAVAILABLE, Outcome.UNCERTAIN):
-        assert outbox.claim(road, limit=100, at=at).messages == []
-        placed.sql("UPDATE sending_message SET claim = %(token)s", token=case.token)
-        assert outbox.begin(case.token, [(case.message, "")], at=at) == set()
-        outbox.release(case.token)
-        placed.sql("UPDATE sending_message SET leased_until = %(at)s - interval '1 hour'", at=at)
-        outbox.sweep(at=at)
-        assert outbox.due_roads(at=at) == []
-        tasks._seed()
-        tasks._keep_house()
-        if placed.row(case).status == "uncertain":
-            outbox.record([Sent(case.message, SendResult(outcome))], at=at)
-            placed.sql("UPDATE sending_message SET expires_at = %(at)s", at=case_expiry(case))
-
-
-def case_expiry(case: Held) -> datetime | None:
-    """Keep the moment from moving: the answers above are for the status, not for the clock."""
-    return placed.row(case).queued_at + DAY if case.message.service == "lon" else None
-
-
-@pytest.mark.parametrize(
-    ("service", "age", "expected"),
-    [
-        ("lon", timedelta(0), "uncertain"),
-        ("lon", timedelta(hours=23, minutes=55), "uncertain"),
-        ("lon", timedelta(hours=24, minutes=5), "expired"),
-        ("lon", 3650 * DAY, "expired"),
-        ("oa", timedelta(0), "uncertain"),
-        ("oa", timedelta(hours=24, minutes=5), "uncertain"),
-        ("oa", 3650 * DAY, "uncertain"),
-    ],
-)
-def test_an_uncertain_message_is_never_sent_again_by_machine_however_long(
-    service: str, age: timedelta, expected: str, db: None, at: datetime
-) -> None:
-    began_at = at - age  # the house-keeping reads the database's own clock
-    campaign = placed.campaign(service, people=1, at=began_at)
-    [held] = placed.hold_all(campaign, at=began_at)
-    placed.put(held.pk, "uncertain", at=began_at)
-
-    machines(held, clock.now())
-
-    row = placed.row(held)
-    assert (row.status, row.attempts, row.reference) == (expected, 1, held.message.reference)
-    assert not row.past_attempts.exists()
+    assert placed.moved(cases) == dict.fromkeys(("accepted", "uncertain", "expired"), "delivered")

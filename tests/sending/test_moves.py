@@ -58,9 +58,7 @@ def test_the_table_here_names_every_status() -> None:
 @pytest.mark.parametrize("source", placed.STATUSES)
 def test_the_code_allows_the_moves_of_the_table_and_no_others(source: str, service: str) -> None:
     allowed = {
-        target
-        for target in placed.STATUSES
-        if statuses.may_move(source, target, service=service)
+        target for target in placed.STATUSES if statuses.may_move(source, target, service=service)
     }
 
     assert allowed == {target for target in placed.STATUSES if may(service, source, target)}
@@ -109,8 +107,8 @@ def test_staying_where_it_is_is_no_move(source: str, db: None, at: datetime) -> 
 
 def test_one_forbidden_move_undoes_the_whole_statement(db: None, at: datetime) -> None:
     campaign = placed.campaign("lon", people=3, at=at)
-    first, second, third = campaign.messages.order_by("pk").values_list("pk", flat=True)
-    placed.put(third, "cancelled", at=at)
+    last = campaign.messages.order_by("pk").values_list("pk", flat=True)[2]
+    placed.put(last, "cancelled", at=at)
 
     with pytest.raises(DatabaseError, match="a message may not move so"), transaction.atomic():
         placed.sql("UPDATE sending_message SET status = 'sending'")

@@ -144,23 +144,6 @@ def test_a_skipped_message_names_its_rule(campaign: Campaign) -> None:
     assert execute(insert_message(campaign, **skipped, rule="'blocked'")) == 1
 
 
-@pytest.mark.parametrize("source", [status.value for status in Status])
-def test_messages_move_by_the_table_and_no_other_way(source: str, campaign: Campaign) -> None:
-    for step in path_to(source):
-        execute(f"UPDATE sending_message SET status = '{step}'{with_rule(step)}")
-
-    for target in Status:
-        statement = f"UPDATE sending_message SET status = '{target}'{with_rule(target)}"
-        if source in SOURCES[target]:
-            with transaction.atomic():
-                assert execute(statement) == 1
-                transaction.set_rollback(True)
-        elif target != source:
-            assert "may not move so" in refused(statement)
-
-    assert Message.objects.get().status == source
-
-
 def path_to(status: str) -> list[str]:
     """Return the moves that lead a queued message to this status."""
     return {

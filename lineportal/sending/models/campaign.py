@@ -53,7 +53,7 @@ class Campaign(models.Model):
     # The first so many are sent, then it waits until a person has looked.
     canary_size = models.PositiveIntegerField(null=True, blank=True)
     held_after = models.BigIntegerField(null=True, blank=True)  # the canary's last message id
-    stop_code = models.CharField(max_length=12, choices=StopCode, blank=True)
+    stop_code = models.CharField(max_length=12, choices=StopCode, blank=True, db_default="")
     stop_reason = models.TextField(blank=True)  # why paused, cancelled or not started
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
     created_at = models.DateTimeField()
@@ -66,7 +66,9 @@ class Campaign(models.Model):
     )
     started_at = models.DateTimeField(null=True, blank=True)
     frozen_at = models.DateTimeField(null=True, blank=True)  # from here on nobody changes it
-    written_through = models.BigIntegerField(default=0)  # recipient id; messages go in by chunks
+    written_through = models.BigIntegerField(
+        default=0, db_default=0
+    )  # recipient id; messages go in by chunks
     written_at = models.DateTimeField(null=True, blank=True)  # all its messages are there
     confirmed_by = models.ForeignKey(  # the second key
         settings.AUTH_USER_MODEL,

@@ -85,6 +85,7 @@ class Pace(models.Model):
     road = models.OneToOneField(Road, models.CASCADE, related_name="pace")
     next_at = models.DateTimeField()
     rate_per_second = models.FloatField()  # adapts below the road's own rate
+    slowed_at = models.DateTimeField(null=True, blank=True)  # when the provider last said "slow"
     changed_at = models.DateTimeField()
 
     class Meta:

@@ -1,16 +1,23 @@
 from __future__ import annotations
 
+import asyncio
+import logging
 from typing import Any
 
+import psycopg
 import uvloop
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 from procrastinate.contrib.django import app
 from procrastinate.contrib.django.django_connector import DjangoConnector
+from procrastinate.exceptions import ConnectorException
 
 from lineportal.sending import tasks
 
-CONCURRENCY = 8  # jobs at once; a road's lanes, the inbox, imports and house-keeping share them
+log = logging.getLogger(__name__)
+
+CONCURRENCY = 16  # jobs at once; a road's lanes, the inbox, imports and house-keeping share them
+RETURN_SECONDS = 2.0
 
 
 class Command(BaseCommand):
@@ -28,18 +35,29 @@ class Command(BaseCommand):
 
 
 async def _work(concurrency: int) -> None:
+    try:
+        while True:
+            try:
+                await _work_while_connected(concurrency)
+                return
+            except (ConnectorException, psycopg.OperationalError) as error:
+                # The database restarts, or the network is away: this process outlives both.
+                log.warning("the database is away (%s); trying again", type(error).__name__)
+                await asyncio.sleep(RETURN_SECONDS)
+    finally:
+        await tasks.close()
+
+
+async def _work_while_connected(concurrency: int) -> None:
     if not isinstance(app.connector, DjangoConnector):
         raise TypeError("Procrastinate's Django app must use its Django connector.")
     worker_app = app.with_connector(app.connector.get_worker_connector())
-    try:
-        async with worker_app.open_async():
-            await worker_app.run_worker_async(
-                concurrency=concurrency,
-                delete_jobs="always",
-                install_signal_handlers=True,
-                fetch_job_polling_interval=1.0,
-                update_heartbeat_interval=tasks.HEARTBEAT_SECONDS,
-                stalled_worker_timeout=tasks.STALLED_SECONDS,
-            )
-    finally:
-        await tasks.close()
+    async with worker_app.open_async():
+        await worker_app.run_worker_async(
+            concurrency=concurrency,
+            delete_jobs="always",
+            install_signal_handlers=True,
+            fetch_job_polling_interval=1.0,
+            update_heartbeat_interval=tasks.HEARTBEAT_SECONDS,
+            stalled_worker_timeout=tasks.STALLED_SECONDS,
+        )
