@@ -35,7 +35,8 @@ class FaultScope(enum.StrEnum):
     MESSAGE = "message"  # this message alone
 
 
-@dataclass(frozen=True, slots=True)
+# Not frozen, like all that is made for every message: freezing makes an object slow to build.
+@dataclass(slots=True)
 class OutgoingMessage:
     """One message, ready for the wire.
 
@@ -54,7 +55,7 @@ class OutgoingMessage:
     is_catalogue: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class WireRequest:
     """The exact request that goes out; credentials are added when it is sent."""
 
@@ -64,7 +65,7 @@ class WireRequest:
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class SendResult:
     """What one attempt gave. `detail` is the provider's own words, for operators; no secrets."""
 

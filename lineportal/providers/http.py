@@ -30,7 +30,7 @@ _PHONE = re.compile(r"\+?\d(?:[ ().,/-]{0,3}\d){7,}")
 _LONG_TOKEN = re.compile(r"[A-Za-z0-9+/=_\-.]{32,}")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Answer:
     """A status line and headers that arrived whole; `body` may be cut short or empty."""
 

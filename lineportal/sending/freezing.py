@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils.translation import gettext as _
 
 from lineportal.accounts.models import Road
@@ -86,6 +86,9 @@ def _complete(campaign: Campaign, *, at: datetime, written: int) -> None:
         campaign.state, campaign.finished_at = Campaign.State.FINISHED, at
         campaign.stop_code = campaign.stop_reason = ""
     campaign.save()
+    if campaign.written_through:  # a large one: the planner must know of it before workers ask
+        with connection.cursor() as cursor:
+            cursor.execute("ANALYZE sending_message")
     chain.write(
         "campaign.frozen", subject=campaign, by=None, at=at, account_id=campaign.account_id,
         queued=count,

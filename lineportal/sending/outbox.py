@@ -93,24 +93,31 @@ def begin(
     with connection.cursor() as cursor:
         cursor.execute(
             f"""
+            -- By id alone: the index of what is queued holds a million rows.
+            WITH mine AS MATERIALIZED (
+                SELECT id, status, claim, not_after, template_id, campaign_id, account_id
+                FROM sending_message WHERE id = ANY(%(ids)s::bigint[]) ORDER BY id FOR UPDATE
+            )
             UPDATE sending_message message SET
                 status = 'sending', changed_at = %(at)s, leased_until = %(until)s,
-                attempts = message.attempts + CASE message.status WHEN 'queued' THEN 1 ELSE 0 END,
+                attempts = message.attempts + CASE mine.status WHEN 'queued' THEN 1 ELSE 0 END,
                 body_sha256 = given.body_sha256,
                 attempt_started_at = COALESCE(message.attempt_started_at, %(at)s),
                 attempt_ended_at = NULL
-            FROM unnest(%(ids)s::bigint[], %(hashes)s::text[]) AS given (id, body_sha256)
-            WHERE message.id = given.id AND message.claim = %(token)s
-              AND message.status = ANY(%(from)s)
-              AND (message.not_after IS NULL OR message.not_after > %(at)s)
+            FROM mine
+            JOIN unnest(%(ids)s::bigint[], %(hashes)s::text[]) AS given (id, body_sha256)
+              ON given.id = mine.id
+            WHERE message.id = mine.id AND mine.claim = %(token)s
+              AND mine.status = ANY(%(from)s)
+              AND (mine.not_after IS NULL OR mine.not_after > %(at)s)
               AND EXISTS (SELECT 1 FROM templates_app_messagetemplate template
-                          WHERE template.id = message.template_id AND template.state = 'approved')
-              AND (message.campaign_id IS NULL OR EXISTS (
+                          WHERE template.id = mine.template_id AND template.state = 'approved')
+              AND (mine.campaign_id IS NULL OR EXISTS (
                    SELECT 1 FROM sending_campaign campaign
-                   WHERE campaign.id = message.campaign_id AND campaign.state = 'running'))
+                   WHERE campaign.id = mine.campaign_id AND campaign.state = 'running'))
               AND EXISTS (SELECT 1 FROM accounts_officialaccount account
-                          WHERE account.id = message.account_id AND account.is_active)
-              AND NOT {stops.holds_sql("message.account_id")}
+                          WHERE account.id = mine.account_id AND account.is_active)
+              AND NOT {stops.holds_sql("mine.account_id")}
             RETURNING message.id
             """,
             {
@@ -142,14 +149,14 @@ def record(sent: Sequence[Sent], *, at: datetime) -> int:
     if not sent:
         return 0
     with transaction.atomic(), connection.cursor() as cursor:
-        # Two recorders of overlapping rows take their locks in one order.
-        cursor.execute(
-            "SELECT count(*) FROM (SELECT FROM sending_message WHERE id = ANY(%s::bigint[])"
-            " ORDER BY id FOR UPDATE) locked",
-            [_array(each.message.id for each in sent)],
-        )
         cursor.execute(
             f"""
+            -- Two recorders of overlapping rows take their locks in one order.
+            WITH known AS MATERIALIZED (
+                SELECT id, service, GREATEST(attempts, 1) AS attempts,
+                       attempt_started_at AS started_at
+                FROM sending_message WHERE id = ANY(%(ids)s::bigint[]) ORDER BY id FOR UPDATE
+            )
             UPDATE sending_message message SET
                 status = CASE WHEN (message.status, given.status) IN ({_MOVES})
                               THEN given.status ELSE message.status END,
@@ -174,9 +181,7 @@ def record(sent: Sequence[Sent], *, at: datetime) -> int:
                 FROM json_to_recordset(%(results)s::json) AS result (
                     id bigint, reference uuid, status text, wait float8, try int,
                     http_status int, request_id text, outcome text, detail text)
-                JOIN (SELECT id, service, GREATEST(attempts, 1) AS attempts,
-                             attempt_started_at AS started_at FROM sending_message
-                     ) known ON known.id = result.id
+                JOIN known ON known.id = result.id
             ) given
             WHERE message.id = given.id AND message.reference = given.reference
               AND message.status NOT IN ('queued', 'skipped', 'cancelled')
@@ -187,6 +192,7 @@ def record(sent: Sequence[Sent], *, at: datetime) -> int:
                 "backoff": _BACKOFF,
                 "expires_at": at + DELIVERY_LIFE,
                 "forgotten": at - REPEAT_LIFE,
+                "ids": _array(each.message.id for each in sent),
                 # One text is dumped far faster than eleven arrays.
                 "results": json.dumps([_row(each) for each in sent], ensure_ascii=False),
             },

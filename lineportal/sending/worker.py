@@ -40,13 +40,14 @@ from templates_app.models import MessageTemplate
 log = logging.getLogger(__name__)
 
 CONNECTIONS = 512  # open at once per road and worker: 2,000 a second at a quarter second each
-SLICE = 64  # messages that become `sending` at once, just before their POSTs
+SLICE = 128  # messages that become `sending` at once, just before their POSTs
 SLICE_SECONDS = 0.05  # of slots in one slice, so that few are `sending` before their time
 CLAIM = 1_000  # messages
 TURN_SECONDS = 1.0  # a lane gives way after this, so that roads share workers
 # No POST starts later than this after its row became `sending`, so that the lease outlasts it.
 POST_SECONDS = LEASE.total_seconds() - http.TOTAL_SECONDS
 RECORD_TRIES = 30  # one a second: longer than a restart of the database
+SOON_SECONDS = 0.005  # a post this early is not worth a timer
 GATHER_SECONDS = 0.01  # results are written together when they come this close
 
 _LOST_CONNECTION = (OperationalError, InterfaceError)
@@ -144,7 +145,7 @@ class Turn:
         self._work = work
         self._in_database = in_database
         self._must_wait = False  # the provider throttles, fails or cannot be reached
-        self._posts: set[asyncio.Task[None]] = set()
+        self._posts: dict[int, asyncio.Task[None]] = {}  # by message id
         self._results: list[Sent] = []
         self._came = asyncio.Event()
         self._is_ending = False
@@ -172,7 +173,7 @@ class Turn:
     async def end(self) -> None:
         """Wait for the posts under way and write their results."""
         if self._posts:
-            await asyncio.wait(self._posts)
+            await asyncio.wait(self._posts.values())
         self._is_ending = True
         self._came.set()
         await self._recorder
@@ -230,9 +231,9 @@ class Turn:
             # Late slots are not made up for all at once.
             post_at = work.next_at = max(due_at, work.next_at + 1 / (1.02 * rate), now - 1)
             due_at += 1 / rate
-            task = loop.create_task(self._post(message, drawn, request, post_at, ends_at))
-            self._posts.add(task)
-            task.add_done_callback(self._posts.discard)
+            self._posts[message.id] = loop.create_task(
+                self._post(message, drawn, request, post_at, ends_at)
+            )
         if self._results:
             self._came.set()
 
@@ -259,7 +260,7 @@ class Turn:
         ends_at: float,
     ) -> None:
         early = post_at - time.monotonic()
-        if early > 0:
+        if early > SOON_SECONDS:
             await asyncio.sleep(early)
         try:
             if time.monotonic() > ends_at:
@@ -272,6 +273,7 @@ class Turn:
             self._results.append(Sent(message, result))
             self._came.set()
         finally:
+            del self._posts[message.id]
             self._leave(1)
 
     def _leave(self, count: int) -> None:

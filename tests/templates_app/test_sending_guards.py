@@ -144,21 +144,6 @@ def test_a_skipped_message_names_its_rule(campaign: Campaign) -> None:
     assert execute(insert_message(campaign, **skipped, rule="'blocked'")) == 1
 
 
-def path_to(status: str) -> list[str]:
-    """Return the moves that lead a queued message to this status."""
-    return {
-        "queued": [],
-        "skipped": ["skipped"],
-        "cancelled": ["cancelled"],
-        "sending": ["sending"],
-        "expired": ["sending", "accepted", "expired"],
-    }.get(status, ["sending", status])
-
-
-def with_rule(status: str) -> str:
-    return ", verdict = 'excluded', rule = 'blocked'" if status == "skipped" else ""
-
-
 @pytest.mark.parametrize(
     "change",
     [

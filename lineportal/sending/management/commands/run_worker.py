@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 from typing import Any
 
@@ -29,6 +30,9 @@ class Command(BaseCommand):
     def handle(self, *, concurrency: int, **options: Any) -> None:
         # When debugging Django keeps the text of every statement, and a worker runs for months.
         settings.DEBUG = False
+        # What is loaded by now stays; the collector need not look through it for ever.
+        gc.collect()
+        gc.freeze()
         self.stdout.write("The worker runs; stop it with Ctrl-C.")
         self.stdout.flush()
         uvloop.run(_work(concurrency))
