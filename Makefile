@@ -7,10 +7,10 @@ BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test bench check fmt run worker simulator schema lock clean
+.PHONY: help install demo test bench bench-sending drills check fmt run worker simulator schema lock clean
 
 help: ## list these commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
 
 install: ## make .venv and install requirements.txt into it (only when that has changed)
 	@PYTHON='$(PYTHON)' sh .ci/install
@@ -23,6 +23,12 @@ test: install ## every test, against a real PostgreSQL; ARGS="-k name" for some 
 
 bench: install ## ratios of the main path against a floor, in one run
 	@$(BIN)/python -m pytest -q -s tests/benchmarks/bench_main_path.py
+
+bench-sending: install ## the engine against floors and peers, in one run (about 12 minutes)
+	@$(BIN)/python -m pytest -q -s tests/benchmarks/bench_sending.py tests/benchmarks/bench_webhooks.py
+
+drills: install ## faults with the simulator as witness (about 12 minutes); ARGS="--only kills"
+	@$(BIN)/python -m tests.drills $(ARGS)
 
 check: install ## lint, format, types, direction of imports, missing migrations
 	$(BIN)/python -m ruff check .

@@ -80,6 +80,11 @@ class PolicyIn(serializers.Serializer[Any]):
     second_key_above = serializers.IntegerField(required=False, allow_null=True)
     refused_percent = serializers.IntegerField(required=False)
     uncertain_percent = serializers.IntegerField(required=False)
+    windows = serializers.JSONField(
+        required=False,
+        help_text="By category, null for any time: {“marketing”: {“from”: “09:00”, “to”: “21:00”,"
+        " “weekdays”: [“mon”], “on_holidays”: false, “closed_on”: [“2026-12-31”]}}",
+    )
 
 
 class Policies(Resource, viewsets.GenericViewSet[OfficialAccount]):

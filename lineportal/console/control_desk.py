@@ -11,14 +11,23 @@ from django.contrib.auth.models import User
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.dates import WEEKDAYS_ABBR
 from django.utils.html import format_html
+from django.utils.text import format_lazy
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from lineportal.accounts import access
 from lineportal.console.base import ActForm, Desk, user_of
-from lineportal.sending import policies, stops
+from lineportal.sending import policies, stops, windows
 from lineportal.sending.models import Policy, Stop
+from recipients.intake import Invalid
+from templates_app.models import Category
+
+_DEFAULT_HOURS: dict[str, dict[str, Any] | None] = {
+    Category.MARKETING: {"from": "09:00", "to": "21:00"},
+    Category.TRANSACTIONAL: None,
+}
 
 
 class StopForm(forms.ModelForm[Stop]):
@@ -86,10 +95,99 @@ class StopDesk(Desk):
         return stops.lift(obj.pk, by=user_of(request), at=timezone.now())
 
 
+class PolicyForm(forms.ModelForm[Policy]):
+    """Plain fields for the hours of each category; none chosen means at any time."""
+
+    class Meta:
+        model = Policy
+        fields = ("account", "canary_size", "second_key_above", "refused_percent",
+                  "uncertain_percent")  # fmt: skip
+
+    def __init__(self, *args: Any, **kw: Any) -> None:
+        super().__init__(*args, **kw)
+        kept = self.instance.windows or {}
+        for category in Category:
+            hours: dict[str, Any] = kept.get(category, _DEFAULT_HOURS[category]) or {}
+            weekdays = hours.get("weekdays", windows.WEEKDAYS if hours else ())
+            self.initial.update(
+                {
+                    f"{category}_from": hours.get("from", ""),
+                    f"{category}_to": hours.get("to", ""),
+                    f"{category}_weekdays": list(weekdays),
+                    f"{category}_on_holidays": hours.get("on_holidays", True),
+                    f"{category}_closed_on": ", ".join(hours.get("closed_on", ())),
+                }
+            )
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        given: dict[str, Any] = {}
+        for category in Category:
+            begin, end = cleaned.get(f"{category}_from"), cleaned.get(f"{category}_to")
+            given[category] = None
+            if begin or end:
+                dates = str(cleaned.get(f"{category}_closed_on", "")).replace(",", " ").split()
+                given[category] = {
+                    "from": begin,
+                    "to": end,
+                    "weekdays": cleaned.get(f"{category}_weekdays", []),
+                    "on_holidays": cleaned.get(f"{category}_on_holidays", True),
+                    "closed_on": dates,
+                }
+        try:
+            cleaned["windows"] = windows.read(given)
+        except Invalid as refusal:
+            self.add_error(_field_of(refusal), str(refusal))
+        return cleaned
+
+
+def _field_of(refusal: Invalid) -> str:
+    """Return the form's field for "windows.marketing.from"."""
+    return "_".join(refusal.field.split(".")[1:]) if refusal.field.count(".") == 2 else "account"
+
+
+def _hours_fields() -> dict[str, forms.Field]:
+    fields: dict[str, forms.Field] = {}
+    for category in Category:
+
+        def label(text: Any, category: Category = category) -> Any:
+            return format_lazy(text, category=category.label)
+
+        fields[f"{category}_from"] = forms.CharField(
+            label=label(gettext_lazy("{category}: from")),
+            required=False,
+            help_text=gettext_lazy("Such as 09:00. Empty: at any time."),
+        )
+        fields[f"{category}_to"] = forms.CharField(
+            label=label(gettext_lazy("{category}: to")),
+            required=False,
+            help_text=gettext_lazy("Such as 21:00; 24:00 is midnight."),
+        )
+        fields[f"{category}_weekdays"] = forms.MultipleChoiceField(
+            label=label(gettext_lazy("{category}: weekdays")),
+            choices=list(zip(windows.WEEKDAYS, WEEKDAYS_ABBR.values(), strict=True)),
+            required=False,
+            widget=forms.CheckboxSelectMultiple,
+        )
+        fields[f"{category}_on_holidays"] = forms.BooleanField(
+            label=label(gettext_lazy("{category}: on public holidays too")), required=False
+        )
+        fields[f"{category}_closed_on"] = forms.CharField(
+            label=label(gettext_lazy("{category}: never on")),
+            required=False,
+            help_text=gettext_lazy("Dates such as 2026-12-31, with commas between."),
+        )
+    return fields
+
+
+PolicyForm.base_fields.update(_hours_fields())
+
+
 @admin.register(Policy)
 class PolicyDesk(Desk):
     view_permission = "accounts.view_officialaccount"
-    list_display = ("account", *policies.FIELDS)
+    form = PolicyForm
+    list_display = ("account", *PolicyForm.Meta.fields[1:])
     list_select_related = ("account",)
     ordering = ("account__name",)
 
@@ -100,7 +198,7 @@ class PolicyDesk(Desk):
         return bool(request.user.has_perm(policies.CHANGE))
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Sequence[str]:
-        return ("account", *policies.FIELDS)
+        return (*PolicyForm.Meta.fields, *_hours_fields())
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Sequence[str]:
         return ("account",) if obj else ()

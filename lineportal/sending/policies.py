@@ -13,13 +13,14 @@ from django.utils.translation import gettext as _
 from lineportal.accounts import access
 from lineportal.accounts.models import OfficialAccount
 from lineportal.audit import chain
+from lineportal.sending import windows
 from lineportal.sending.models import Policy
 from recipients.intake import Invalid
 
 CHANGE = "accounts.manage_accounts"
 _COUNTS = ("canary_size", "second_key_above")  # or None: off
 _PERCENTS = ("refused_percent", "uncertain_percent")
-FIELDS = (*_COUNTS, *_PERCENTS)
+FIELDS = (*_COUNTS, *_PERCENTS, "windows")
 
 
 def of(account_id: int) -> Policy:
@@ -31,7 +32,7 @@ def of(account_id: int) -> Policy:
 def change(
     account: OfficialAccount, *, by: User, at: datetime, changes: Mapping[str, Any]
 ) -> Policy:
-    """Change some of canary_size, second_key_above, refused_percent, uncertain_percent.
+    """Change some of FIELDS; `windows` as `windows.read` takes it.
 
     Raises PermissionDenied, Invalid.
     """
@@ -39,6 +40,9 @@ def change(
     for name, value in changes.items():
         if name not in FIELDS:
             raise Invalid(name, _("Unknown; known are: %(names)s.") % {"names": ", ".join(FIELDS)})
+        if name == "windows":
+            windows.read(value)
+            continue
         if name in _COUNTS and value is None:
             continue
         top = 100 if name in _PERCENTS else 10_000_000

@@ -1,7 +1,7 @@
 """A bare HTTP sink: answers every POST as LINE would, does nothing else, and counts.
 
-`python -m tests.benchmarks.sink` prints its port. GET answers the count and the moments (seconds,
-monotonic) of the first and the last POST since the last GET, as JSON.
+`python -m tests.benchmarks.sink` prints its port. GET answers, as JSON, the moments of the POSTs
+since the last GET: how many in each hundredth of a second, by the monotonic clock.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from collections import Counter
 
 import uvloop
 
@@ -19,26 +20,9 @@ _ANSWER = (
 )
 
 
-class Counter:
-    def __init__(self) -> None:
-        self.count = 0
-        self.first = self.last = 0.0
-
-    def take(self, n: int) -> None:
-        self.last = time.monotonic()
-        if not self.count:
-            self.first = self.last
-        self.count += n
-
-    def read(self) -> bytes:
-        text = json.dumps({"count": self.count, "first": self.first, "last": self.last})
-        self.count = 0
-        return text.encode()
-
-
 class Sink(asyncio.Protocol):
-    def __init__(self, counter: Counter) -> None:
-        self._counter = counter
+    def __init__(self, posts: Counter[int]) -> None:
+        self._posts = posts
         self._waiting = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -50,7 +34,8 @@ class Sink(asyncio.Protocol):
         while (head_end := data.find(_HEAD_END)) >= 0:
             head = data[:head_end].lower()
             if head.startswith(b"get "):
-                body = self._counter.read()
+                body = json.dumps(sorted(self._posts.items())).encode()
+                self._posts.clear()
                 answers.append(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
                 data = data[head_end + 4 :]
                 continue
@@ -60,7 +45,7 @@ class Sink(asyncio.Protocol):
             if len(data) < head_end + 4 + length:
                 break
             data = data[head_end + 4 + length :]
-            self._counter.take(1)
+            self._posts[int(time.monotonic() * 100)] += 1
             answers.append(_ANSWER)
         self._waiting = data
         if answers:
@@ -68,8 +53,9 @@ class Sink(asyncio.Protocol):
 
 
 async def serve() -> None:
-    counter = Counter()
-    server = await asyncio.get_running_loop().create_server(lambda: Sink(counter), "127.0.0.1", 0)
+    posts: Counter[int] = Counter()
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(lambda: Sink(posts), "127.0.0.1", 0)
     print(server.sockets[0].getsockname()[1], flush=True)
     await server.serve_forever()
 

@@ -8,12 +8,11 @@ from uuid import uuid4
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import transaction
 
 from lineportal.accounts.models import OfficialAccount
 from lineportal.sending import campaigns, withdrawal
 from lineportal.sending.models import Campaign, Message
-from lineportal.sending.statuses import SOURCES, Status
+from lineportal.sending.statuses import Status
 from recipients.models import Recipient
 from templates_app import workflow
 from templates_app.models import MessageTemplate

@@ -30,6 +30,8 @@ class Policy(models.Model):
     uncertain_percent = models.PositiveSmallIntegerField(
         default=25, help_text=_("Pause when more of the last attempts ended uncertain.")
     )
+    # When each category may go out, as `windows.read` takes it.
+    windows = models.JSONField(default=dict, blank=True)
 
     class Meta:
         verbose_name = _("sending policy")
