@@ -180,7 +180,7 @@ def _hours_fields() -> dict[str, forms.Field]:
     return fields
 
 
-PolicyForm.base_fields.update(_hours_fields())
+PolicyForm.declared_fields.update(_hours_fields())
 
 
 @admin.register(Policy)
