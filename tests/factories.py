@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -112,6 +113,12 @@ def two_way(of: OfficialAccount, **details: Any) -> MessageTemplate:
             **details,
         },
     )
+
+
+def pass_by(moment: datetime) -> None:
+    """Wait until a moment a second ahead is over."""
+    while datetime.now(UTC) <= moment:
+        time.sleep(0.05)
 
 
 def phone(n: int) -> str:

@@ -28,6 +28,7 @@ from templates_app.models import MessageTemplate, State
 ADD = "sending.add_campaign"
 RUN = "sending.run_campaign"
 CANARY_LIMIT = 1_000_000  # messages
+CANCEL_BATCH = 20_000  # messages
 
 
 class WrongState(Exception):
@@ -242,13 +243,13 @@ def reopen(campaign_id: int, *, by: User, at: datetime) -> None:
 
 @transaction.atomic
 def cancel_queued(messages: QuerySet[Message], *, at: datetime, detail: str) -> int:
-    """Move the queued ones of these messages to cancelled; return how many.
+    """Move queued ones of these messages to cancelled, at most 20,000; return how many.
 
-    What a worker holds but has not begun to send loses its claim, so that `begin` refuses it.
+    The house-keeping takes the rest, so that no request waits for a million. What a worker holds but has not begun to send loses its claim, so that `begin` refuses it.
     """
     queued = messages.filter(status__in=SOURCES[Status.CANCELLED])
     # Locks are taken in the order of the ids, as the workers take theirs.
-    in_order = queued.order_by("pk").select_for_update().values("pk")
+    in_order = queued.order_by("pk").select_for_update().values("pk")[:CANCEL_BATCH]
     return Message.objects.filter(pk__in=in_order).update(
         status=Status.CANCELLED,
         changed_at=at,

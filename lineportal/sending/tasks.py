@@ -31,11 +31,9 @@ from lineportal.sending import (
     withdrawal,
     worker,
 )
-from lineportal.sending.models import Campaign, Message, WebhookDelivery
-from lineportal.sending.statuses import Status
+from lineportal.sending.models import Campaign, WebhookDelivery
 from recipients import imports
 from recipients.models import RecipientImport
-from templates_app.models import State
 
 log = logging.getLogger(__name__)
 
@@ -169,10 +167,5 @@ def _keep_house() -> None:
     withdrawal.cancel_left_behind(at=at)
     for campaign_id in freezing.unwritten():
         lanes.wake_writer(campaign_id)
-    left_behind = Message.objects.filter(status=Status.QUEUED).exclude(
-        template__state=State.APPROVED
-    )
-    for message in left_behind.select_related("template").distinct("template_id"):
-        withdrawal.withdraw(message.template, at=at)
     if WebhookDelivery.objects.filter(read_at__isnull=True).exists():
         lanes.wake_inbox()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.contrib.auth.models import User
 from django.db import transaction
@@ -14,6 +14,8 @@ from lineportal.sending.models import Campaign, Message, StopCode
 from lineportal.sending.statuses import Status
 from templates_app import workflow
 from templates_app.models import MessageTemplate
+
+_RECENT = timedelta(days=1)  # after that nothing of a revoked template comes back to the queue
 
 
 @transaction.atomic
@@ -38,9 +40,16 @@ def withdraw(template: MessageTemplate, *, at: datetime) -> int:
 
 
 def cancel_left_behind(*, at: datetime) -> int:
-    """Cancel what came back to the queue after its campaign was cancelled; return how many."""
+    """Cancel what is queued of a cancelled campaign or a revoked template; return how many.
+
+    Large ones are cancelled by parts, and a row in flight may come back to the queue.
+    """
     queued = Message.objects.filter(campaign=OuterRef("pk"), status=Status.QUEUED)
     cancelled = 0
     for campaign in Campaign.objects.filter(Exists(queued), state=Campaign.State.CANCELLED):
-        cancelled += campaigns.cancel_queued_of(campaign, at=at)
+        while n := campaigns.cancel_queued_of(campaign, at=at):
+            cancelled += n
+    for template in MessageTemplate.objects.filter(revoked_at__gt=at - _RECENT):
+        while n := withdraw(template, at=at):
+            cancelled += n
     return cancelled

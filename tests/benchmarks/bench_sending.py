@@ -1,8 +1,8 @@
-"""How fast the worker sends, against a floor and a naive peer in the same run: `make bench-sending`.
+"""How fast the worker sends, against a floor and a naive peer in one run.
 
 Floor: the worker's own HTTP client posting bodies prepared beforehand, no database. Peer: a worker
-as one would write it first, the ORM row by row with a blocking client. Ours: one real worker process:
-claim, draw, hash, send, record. All three post to the same bare sink.
+as one would write it first, the ORM row by row with a blocking client. Ours: one real worker
+process: claim, draw, hash, send, record. All three post to the same bare sink.
 """
 
 from __future__ import annotations

@@ -169,9 +169,7 @@ def test_a_message_tells_its_history_and_that_it_is_overdue(
 def test_the_overdue_time_is_changed_by_a_page_of_an_approved_template(
     campaign: Campaign, author: User
 ) -> None:
-    act = reverse(
-        "admin:templates_app_messagetemplate_act", args=[campaign.template_id, "overdue"]
-    )
+    act = reverse("admin:templates_app_messagetemplate_act", args=[campaign.template_id, "overdue"])
 
     assert client_of(author).post(act, {"minutes": "90"}).status_code == 302
 
