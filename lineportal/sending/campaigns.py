@@ -245,7 +245,8 @@ def reopen(campaign_id: int, *, by: User, at: datetime) -> None:
 def cancel_queued(messages: QuerySet[Message], *, at: datetime, detail: str) -> int:
     """Move queued ones of these messages to cancelled, at most 20,000; return how many.
 
-    The house-keeping takes the rest, so that no request waits for a million. What a worker holds but has not begun to send loses its claim, so that `begin` refuses it.
+    The house-keeping takes the rest, so that no request waits for a million. What a worker holds
+    but has not begun to send loses its claim, so that `begin` refuses it.
     """
     queued = messages.filter(status__in=SOURCES[Status.CANCELLED])
     # Locks are taken in the order of the ids, as the workers take theirs.

@@ -36,7 +36,10 @@ def withdraw(template: MessageTemplate, *, at: datetime) -> int:
         template=template, state=Campaign.State.RUNNING
     ):
         campaigns.pause(campaign, by=None, at=at, reason=why, code=StopCode.REVOKED)
-    return campaigns.cancel_queued(Message.objects.filter(template=template), at=at, detail=why)
+    queued = Message.objects.filter(
+        account_id=template.account_id, service=template.service, template=template
+    )
+    return campaigns.cancel_queued(queued, at=at, detail=why)
 
 
 def cancel_left_behind(*, at: datetime) -> int:
