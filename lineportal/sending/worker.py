@@ -229,7 +229,9 @@ class Turn:
                 self._leave(1)
                 continue
             # Late slots are not made up for all at once.
-            post_at = work.next_at = max(due_at, work.next_at + 1 / (1.02 * rate), now - 1)
+            post_at = work.next_at = max(
+                due_at, work.next_at + 1 / (1.02 * rate), now - SLICE_SECONDS
+            )
             due_at += 1 / rate
             self._posts[message.id] = loop.create_task(
                 self._post(message, drawn, request, post_at, ends_at)
@@ -288,7 +290,11 @@ class Turn:
             self._came.clear()
             sent, self._results = self._results, []
             if sent:
-                self._must_wait |= await self._record(sent)
+                try:
+                    self._must_wait |= await self._record(sent)
+                except BaseException:
+                    self._must_wait = True  # nothing is posted whose answer cannot be kept
+                    raise
             elif self._is_ending:
                 return
             if self._is_ending or self._results:
