@@ -16,7 +16,7 @@ HORIZON = timedelta(seconds=1)
 STRETCH = timedelta(seconds=0.5)  # of slots that one claim takes at most
 # Slots are cut a little short of the configured rate: a late worker may bunch two slices, and the
 # other side counts by its own clock.
-_SHARE = 0.98
+_SHARE = 0.97
 _RECOVERY = 1.25  # a slowed road speeds up by this with every second of slots it uses
 _COLD_AFTER = timedelta(minutes=1)  # without use; then it starts at a third, full in 5 seconds
 _COLD = 1 / 3

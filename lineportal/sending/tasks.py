@@ -38,8 +38,8 @@ from recipients.models import RecipientImport
 log = logging.getLogger(__name__)
 
 THREADS = 8  # of database work per worker process
-HEARTBEAT_SECONDS = 3.0
-STALLED_SECONDS = 10.0  # without a heartbeat a worker counts as dead
+HEARTBEAT_SECONDS = 2.0
+STALLED_SECONDS = 7.0  # without a heartbeat a worker counts as dead
 
 Result = TypeVar("Result")
 
@@ -125,7 +125,7 @@ async def reconcile_counts(timestamp: int) -> None:
         )  # fmt: skip
 
 
-@app.periodic(cron="* * * * * */3")
+@app.periodic(cron="* * * * * */2")
 @app.task(name="lineportal.retry_stalled", pass_context=True)
 async def retry_stalled(context: JobContext, timestamp: int) -> None:
     """Put jobs of dead workers back; Procrastinate does not do this by itself.

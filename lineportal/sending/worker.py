@@ -228,10 +228,8 @@ class Turn:
             if message.id not in begun:
                 self._leave(1)
                 continue
-            # Late slots are not made up for all at once.
-            post_at = work.next_at = max(
-                due_at, work.next_at + 1 / (1.02 * rate), now - SLICE_SECONDS
-            )
+            # Late slots are made up for slowly: never above the configured rate.
+            post_at = work.next_at = max(due_at, work.next_at + 1 / (1.02 * rate), now)
             due_at += 1 / rate
             self._posts[message.id] = loop.create_task(
                 self._post(message, drawn, request, post_at, ends_at)
