@@ -14,7 +14,7 @@ from procrastinate.contrib.django.models import ProcrastinateWorker
 from lineportal.sending.models import Campaign, Message, WebhookDelivery
 from lineportal.sending.statuses import Status
 
-WORKER_SILENCE = timedelta(seconds=40)  # workers beat every 10 s
+WORKER_SILENCE = timedelta(seconds=40)  # workers beat every two seconds
 
 
 def alive(request: HttpRequest) -> HttpResponse:

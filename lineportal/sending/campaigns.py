@@ -1,7 +1,7 @@
-"""The life of a campaign: create, start, pause, resume, cancel, finish; one function per act.
+"""The life of a campaign as people lead it: one function per act, under the campaign's row lock.
 
-States move by compare-and-set under a row lock. Starting freezes the audience: every message is
-written in the same transaction, so a start is whole or did not happen.
+What time does to campaigns is in `timekeeping.py`. Starting freezes the audience (`freezing.py`):
+at once where it is small, else by a worker; nothing is sent before it is whole.
 """
 
 from __future__ import annotations
@@ -309,7 +309,7 @@ def _go_on(campaign: Campaign, act: str, *, by: User, at: datetime) -> Campaign:
     campaign.state, campaign.stop_code, campaign.stop_reason = Campaign.State.RUNNING, "", ""
     campaign.resumed_at = at
     campaign.save()
-    wake(campaign)
+    lanes.wake_service(campaign.account_id, campaign.template.service)
     audit(act, campaign, by=by, at=at)
     return campaign
 
@@ -318,12 +318,6 @@ def cancel_queued_of(campaign: Campaign, *, at: datetime) -> int:
     """Cancel what is queued of a cancelled campaign; return how many."""
     why = _("The campaign was cancelled.")
     return cancel_queued(Message.objects.filter(campaign=campaign), at=at, detail=why)
-
-
-def wake(campaign: Campaign) -> None:
-    """Have the workers look at the campaign's road."""
-    road = Road.objects.get(account=campaign.account, service=campaign.template.service)
-    lanes.wake_road(road.pk)
 
 
 def move(campaign: Campaign, state: str, reason: str, code: str = "") -> None:

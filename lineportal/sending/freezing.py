@@ -11,7 +11,6 @@ from datetime import datetime
 from django.db import connection, transaction
 from django.utils.translation import gettext as _
 
-from lineportal.accounts.models import Road
 from lineportal.audit import chain
 from lineportal.sending import audience, lanes, policies
 from lineportal.sending.models import Campaign, Message, StopCode
@@ -56,18 +55,18 @@ def write_next(campaign_id: int, *, at: datetime) -> bool:
     end = None
     if "rows" not in campaign.audience:
         end = audience.chunk_end(campaign, after=campaign.written_through, size=CHUNK)
-    written = audience.write_campaign(
+    audience.write_campaign(
         campaign, at=campaign.frozen_at or at, after=campaign.written_through, through=end
     )
     if end is not None:
         campaign.written_through = end
         campaign.save(update_fields=["written_through"])
         return True
-    _complete(campaign, at=at, written=written)
+    _complete(campaign, at=at)
     return False
 
 
-def _complete(campaign: Campaign, *, at: datetime, written: int) -> None:
+def _complete(campaign: Campaign, *, at: datetime) -> None:
     campaign.written_at = at
     queued = Message.objects.filter(campaign=campaign, status=Status.QUEUED)
     count = queued.count()
@@ -93,8 +92,7 @@ def _complete(campaign: Campaign, *, at: datetime, written: int) -> None:
         "campaign.frozen", subject=campaign, by=None, at=at, account_id=campaign.account_id,
         queued=count,
     )  # fmt: skip
-    road = Road.objects.get(account=campaign.account, service=campaign.template.service)
-    lanes.wake_road(road.pk)
+    lanes.wake_service(campaign.account_id, campaign.template.service)
 
 
 def is_unfinished(campaign: Campaign) -> bool:

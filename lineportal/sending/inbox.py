@@ -54,7 +54,7 @@ def store(account_id: int, *, provider: str, body: bytes, at: datetime) -> None:
             """,
             [account_id, provider, body, at],
         )
-    transaction.on_commit(_wake)
+    transaction.on_commit(lanes.wake_inbox)
 
 
 def read(*, at: datetime) -> int:
@@ -63,22 +63,6 @@ def read(*, at: datetime) -> int:
     while count := _read_batch(at=at):
         done += count
     return done
-
-
-def _wake() -> None:
-    # A job that still waits now, after the commit, will find what was stored. To defer one for
-    # each POST would make them wait for each other: on the job's lock, and on NOTIFY's.
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            SELECT EXISTS (SELECT 1 FROM procrastinate_jobs
-                           WHERE queueing_lock = 'inbox' AND task_name = %s AND status = 'todo')
-            """,
-            [lanes.READ_INBOX],
-        )
-        [(is_waiting,)] = cursor.fetchall()
-    if not is_waiting:
-        lanes.wake_inbox()
 
 
 @transaction.atomic

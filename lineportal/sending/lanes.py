@@ -5,9 +5,11 @@ Jobs are deferred in the caller's transaction, so they exist if and only if the 
 
 from __future__ import annotations
 
-from django.db import transaction
+from django.db import connection, transaction
 from procrastinate.contrib.django import app
 from procrastinate.exceptions import AlreadyEnqueued
+
+from lineportal.accounts.models import Road
 
 LANES_PER_ROAD = 2  # one drains while the other records
 
@@ -15,6 +17,7 @@ DRAIN = "lineportal.drain_road"
 READ_INBOX = "lineportal.read_inbox"
 RUN_IMPORT = "lineportal.run_import"
 FREEZE = "lineportal.freeze_audience"
+_INBOX = "inbox"
 
 
 def wake_road(road_id: int) -> None:
@@ -24,9 +27,26 @@ def wake_road(road_id: int) -> None:
         _defer(DRAIN, lock=name, queueing_lock=name, road_id=road_id, lane=lane)
 
 
+def wake_service(account_id: int, service: str) -> None:
+    """Make sure that somebody looks at the road this service of the account takes."""
+    wake_road(Road.objects.values_list("pk", flat=True).get(account=account_id, service=service))
+
+
 def wake_inbox() -> None:
-    """Make sure that somebody reads the webhook inbox."""
-    _defer(READ_INBOX, lock="inbox", queueing_lock="inbox")
+    """Make sure that somebody reads the webhook inbox; call it once what came is committed.
+
+    A job that waits already will find it. To defer one for each POST would make them wait for each
+    other: on the job's lock, and on NOTIFY's.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT EXISTS (SELECT 1 FROM procrastinate_jobs WHERE queueing_lock = %s"
+            " AND task_name = %s AND status = 'todo')",
+            [_INBOX, READ_INBOX],
+        )
+        [(is_waiting,)] = cursor.fetchall()
+    if not is_waiting:
+        _defer(READ_INBOX, lock=_INBOX, queueing_lock=_INBOX)
 
 
 def wake_import(import_id: int) -> None:

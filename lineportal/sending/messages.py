@@ -135,8 +135,7 @@ def send_again(message: Message, *, by: User, at: datetime) -> Message:
         raise CannotSendAgain(_("The time until which it was to be sent has passed."))
     retries.requeue([message.pk], at=at)
     message.refresh_from_db()
-    road = Road.objects.get(account_id=message.account_id, service=message.service)
-    lanes.wake_road(road.pk)
+    lanes.wake_service(message.account_id, message.service)
     chain.write("message.again", subject=message, by=by, at=at, account_id=message.account_id)
     return message
 

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 
 from lineportal.accounts import access
 from lineportal.audit import chain
-from lineportal.sending import campaigns
+from lineportal.sending import campaigns, lanes
 from lineportal.sending.models import Campaign, Message
 from lineportal.sending.statuses import Status
 from templates_app.models import State
@@ -43,7 +43,7 @@ def retry_failed(campaign: Campaign, *, by: User, at: datetime) -> int:
     if not ids:
         raise NothingToRetry(_("No message of this campaign failed that could be sent again."))
     requeue(ids, at=at)
-    campaigns.wake(campaign)
+    lanes.wake_service(campaign.account_id, campaign.template.service)
     chain.write(
         "campaign.retry", subject=campaign, by=by, at=at, account_id=campaign.account_id,
         messages=len(ids),
