@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
@@ -47,8 +47,7 @@ class Stops(Resource, mixins.ListModelMixin, viewsets.GenericViewSet[Stop]):
     def get_queryset(self) -> QuerySet[Stop]:
         user = user_of(self.request)
         access.require(user, "sending.view_campaign")
-        mine = Q(account__isnull=True) | Q(account__in=access.accounts_of(user))
-        return Stop.objects.filter(mine).select_related("account")
+        return stops.seen_by(user).select_related("account")
 
     @extend_schema(request=StopIn, responses={201: StopOut})
     def create(self, request: Request) -> Response:

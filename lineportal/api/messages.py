@@ -36,13 +36,7 @@ class MessageOut(serializers.ModelSerializer[Message]):
 
     def get_overdue(self, message: Message) -> bool:
         """Undelivered for longer than its template allows; LINE may still deliver it."""
-        return overdue.is_overdue(
-            service=message.service,
-            status=message.status,
-            queued_at=message.queued_at,
-            minutes=message.template.overdue_minutes,
-            at=timezone.now(),
-        )
+        return overdue.of(message, at=timezone.now())
 
     def get_reference(self, message: Message) -> str | None:
         """The delivery tag as LINE knows it; None for what was never to be sent."""

@@ -20,7 +20,7 @@ from django.utils.translation import gettext_lazy
 
 from lineportal.accounts import access
 from lineportal.console.base import ActForm, Desk, user_of, wording
-from lineportal.sending import audience, campaigns, exports, reports, retries, rows
+from lineportal.sending import audience, campaigns, exports, reports, retries, rows, waiting
 from lineportal.sending.models import Campaign, StopCode
 from lineportal.sending.statuses import MEANING, Status, Verdict
 from recipients.intake import Invalid
@@ -226,6 +226,7 @@ class CampaignDesk(Desk):
             preview = reports.preview(audience.preview(obj, at=timezone.now()))
             return {
                 "preview": preview,
+                "waits": waiting.why(obj, at=timezone.now()).sentence,
                 "verdicts": [
                     (Verdict(code).label, preview.by_verdict.get(code, 0))
                     for code in Verdict.values

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from django import forms
 from django.contrib import admin
 from django.contrib.auth.models import User
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.dates import WEEKDAYS_ABBR
@@ -23,11 +23,6 @@ from lineportal.sending import policies, stops, windows
 from lineportal.sending.models import Policy, Stop
 from recipients.intake import Invalid
 from templates_app.models import Category
-
-_DEFAULT_HOURS: dict[str, dict[str, Any] | None] = {
-    Category.MARKETING: {"from": "09:00", "to": "21:00"},
-    Category.TRANSACTIONAL: None,
-}
 
 
 class StopForm(forms.ModelForm[Stop]):
@@ -66,9 +61,7 @@ class StopDesk(Desk):
         return format_html('<span class="lp-badge lp-act">{}</span>', _("In force"))
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Stop]:
-        mine = Q(account__isnull=True) | Q(account__in=access.accounts_of(request.user))
-        rows: QuerySet[Stop] = super().get_queryset(request).filter(mine)
-        return rows
+        return stops.seen_by(request.user).order_by(*self.ordering)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return bool(request.user.has_perm(stops.STOP))
@@ -105,9 +98,9 @@ class PolicyForm(forms.ModelForm[Policy]):
 
     def __init__(self, *args: Any, **kw: Any) -> None:
         super().__init__(*args, **kw)
-        kept = self.instance.windows or {}
+        kept = windows.DEFAULTS | self.instance.windows
         for category in Category:
-            hours: dict[str, Any] = kept.get(category, _DEFAULT_HOURS[category]) or {}
+            hours = kept[category] or {}
             weekdays = hours.get("weekdays", windows.WEEKDAYS if hours else ())
             self.initial.update(
                 {

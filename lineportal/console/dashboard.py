@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import Q
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
@@ -27,10 +26,10 @@ def context(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
             for template in waiting.select_related("account").order_by("submitted_at")[:10]
         ]
     if user.has_perm("sending.view_campaign"):
-        mine = Q(account__isnull=True) | Q(account__in=access.accounts_of(user))
+        held = stops.seen_by(user).filter(lifted_at__isnull=True)
         context["stops"] = [
             (stop, reverse("admin:sending_stop_change", args=[stop.pk]))
-            for stop in stops.in_force().filter(mine).select_related("account")
+            for stop in held.select_related("account")
         ]
         latest = access.limited(Campaign.objects.select_related("account", "template"), user)
         context["latest_campaigns"] = [

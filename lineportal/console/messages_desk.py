@@ -83,19 +83,11 @@ class MessageDesk(Desk):
         return ["again"] if may and obj.status in messages.REPEATABLE else []
 
     def panel(self, obj: Any, request: HttpRequest) -> dict[str, Any]:
-        minutes = obj.template.overdue_minutes
-        is_overdue = overdue.is_overdue(
-            service=obj.service,
-            status=obj.status,
-            queued_at=obj.queued_at,
-            minutes=minutes,
-            at=timezone.now(),
-        )
         return {
             "meaning": MEANING[Status(obj.status)],
             "reason": audience.sentence(obj.verdict, obj.rule),
             "steps": history.of(obj),
-            "overdue": overdue.WARNING if is_overdue else "",
+            "overdue": overdue.WARNING if overdue.of(obj, at=timezone.now()) else "",
         }
 
     def do(self, act: str, obj: Any, request: HttpRequest, details: dict[str, Any]) -> Any:

@@ -14,7 +14,7 @@ from lineportal.sending import windows
 from lineportal.sending.models import Campaign, Message
 from lineportal.sending.statuses import SOURCES, Status
 from recipients import eligibility
-from templates_app.models import Category, State
+from templates_app.models import State
 
 LEASE = timedelta(seconds=30)  # of a claim, and of a row in flight beyond the provider's time-out
 REPEAT_LIFE = timedelta(hours=23)  # LINE keeps a retry key for 24 hours
@@ -49,11 +49,7 @@ def take(road: Road, token: UUID, *, limit: int, at: datetime) -> tuple[int, lis
 
     Who is excluded now becomes `skipped`, what is past its `not_after` becomes `cancelled`.
     """
-    closed = [
-        category
-        for category in Category.values
-        if not windows.is_open(road.account, category, at=at)
-    ]
+    closed = windows.closed(road.account, at=at)
     found = _lease(road, None, token, closed=closed, limit=limit, at=at)
     for campaign in _running(road, closed=closed):
         if len(found) >= limit:

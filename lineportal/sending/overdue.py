@@ -64,6 +64,17 @@ def is_overdue(*, service: str, status: str, queued_at: datetime, minutes: int |
     )
 
 
+def of(message: Message, *, at: datetime) -> bool:
+    """Return whether one message, with its template at hand, is overdue now."""
+    return is_overdue(
+        service=message.service,
+        status=message.status,
+        queued_at=message.queued_at,
+        minutes=message.template.overdue_minutes,
+        at=at,
+    )
+
+
 @transaction.atomic
 def allow(
     template: MessageTemplate, *, minutes: int | None, by: User, at: datetime

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from django.contrib.auth.models import User
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, User
 from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError, transaction
 from django.db.models import Q, QuerySet
@@ -39,6 +39,11 @@ def in_force(account_id: int | None = None) -> QuerySet[Stop]:
     if account_id is None:
         return stops
     return stops.filter(Q(account_id=account_id) | Q(account__isnull=True))
+
+
+def seen_by(user: AbstractBaseUser | AnonymousUser) -> QuerySet[Stop]:
+    """Return the stops that concern this person: of the whole site, and of their accounts."""
+    return Stop.objects.filter(Q(account__isnull=True) | Q(account__in=access.accounts_of(user)))
 
 
 def holds_sql(account_id: str) -> str:

@@ -58,6 +58,8 @@ def why(campaign: Campaign, *, at: datetime) -> Wait:
         who = _WHO[StopCode(campaign.stop_code)]
         reason = campaign.stop_reason or StopCode(campaign.stop_code).label
         return Wait(f"{reason} {who}")
+    if campaign.stop_reason:  # what could not be started was cancelled, and says so
+        return Wait(campaign.stop_reason)
     if state == Campaign.State.SCHEDULED and campaign.scheduled_at:
         moment = windows.words(campaign.scheduled_at, campaign.account)
         return Wait(_("Starts %(moment)s.") % {"moment": moment}, campaign.scheduled_at)

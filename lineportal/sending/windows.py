@@ -22,6 +22,11 @@ from lineportal.sending.models import Policy
 from recipients.intake import Invalid
 from templates_app.models import Category
 
+# As a policy keeps them; a category that it does not name has these.
+DEFAULTS: dict[str, Any] = {
+    Category.MARKETING: {"from": "09:00", "to": "21:00"},
+    Category.TRANSACTIONAL: None,  # at any time
+}
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 FIELDS = ("weekdays", "from", "to", "on_holidays", "closed_on")
 _MIDNIGHT = "24:00"
@@ -32,14 +37,11 @@ _FARTHEST = 400  # days that are looked ahead for an opening
 class Hours:
     """`closes` None: midnight. `closed_on`: dates of the account's own."""
 
-    opens: time = time(9)
-    closes: time | None = time(21)
-    weekdays: frozenset[str] = frozenset(WEEKDAYS)
-    on_holidays: bool = True
-    closed_on: frozenset[date] = frozenset()
-
-
-_DEFAULTS: dict[str, Hours | None] = {Category.MARKETING: Hours(), Category.TRANSACTIONAL: None}
+    opens: time
+    closes: time | None
+    weekdays: frozenset[str]
+    on_holidays: bool
+    closed_on: frozenset[date]
 
 
 def read(given: Any) -> dict[str, Any]:
@@ -61,13 +63,23 @@ def read(given: Any) -> dict[str, Any]:
 
 def is_open(account: OfficialAccount, category: str, *, at: datetime) -> bool:
     """Return whether this category may be sent for this account at this moment."""
-    hours = _hours(account, category)
+    hours = _hours(_kept(account), category)
     return hours is None or _is_open(hours, account, at=at)
+
+
+def closed(account: OfficialAccount, *, at: datetime) -> list[str]:
+    """Return the categories that may not be sent for this account at this moment."""
+    kept = _kept(account)
+    return [
+        category
+        for category in Category.values
+        if (hours := _hours(kept, category)) and not _is_open(hours, account, at=at)
+    ]
 
 
 def opens_at(account: OfficialAccount, category: str, *, at: datetime) -> datetime | None:
     """Return the next opening (UTC); None where it is open now, or closed for over a year."""
-    hours = _hours(account, category)
+    hours = _hours(_kept(account), category)
     if hours is None or _is_open(hours, account, at=at):
         return None
     zone = ZoneInfo(account.timezone)
@@ -92,15 +104,15 @@ def words(moment: datetime, account: OfficialAccount) -> str:
     }
 
 
-def _hours(account: OfficialAccount, category: str) -> Hours | None:
-    kept = Policy.objects.filter(account=account).values_list("windows", flat=True).first() or {}
-    if category not in kept:
-        return _DEFAULTS[category]
-    given = kept[category]
-    return None if given is None else _parsed(given)
+def _kept(account: OfficialAccount) -> dict[str, Any]:
+    kept = Policy.objects.filter(account=account).values_list("windows", flat=True).first()
+    return kept or {}
 
 
-def _parsed(given: Mapping[str, Any]) -> Hours:
+def _hours(kept: Mapping[str, Any], category: str) -> Hours | None:
+    given = (DEFAULTS | dict(kept))[category]
+    if given is None:
+        return None
     return Hours(
         opens=time.fromisoformat(given["from"]),
         closes=None if given["to"] == _MIDNIGHT else time.fromisoformat(given["to"]),
