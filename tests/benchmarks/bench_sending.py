@@ -27,7 +27,7 @@ from lineportal.sending.models import Campaign, Message
 from lineportal.sending.statuses import Status
 from templates_app import rendering
 from tests import factories
-from tests.benchmarks.bench_main_path import people, timed
+from tests.benchmarks.bench_main_path import bare_insert, people, timed
 from tests.line import CHANNEL, SECRET
 from tests.sending.test_worker_process import wait, workers
 
@@ -217,18 +217,7 @@ def test_a_million_are_started_against_a_bare_insert(sink: Sink, transactional_d
         freezing.write_all(campaign.pk, at=at)
 
     ours = timed(start)
-    columns = [field.column for field in Message._meta.concrete_fields if field.column != "id"]
-    names = ", ".join(f'"{name}"' for name in columns)
-    fresh = {"campaign_id": "NULL", "reference": "gen_random_uuid()"}
-    values = ", ".join(fresh.get(name, f'"{name}"') for name in columns)
-    with connection.cursor() as cursor:
-        cursor.execute("ALTER TABLE sending_message DISABLE TRIGGER USER")
-        bare = timed(
-            lambda: cursor.execute(
-                f"INSERT INTO sending_message ({names}) SELECT {values} FROM sending_message"
-            )
-        )
-        cursor.execute("ALTER TABLE sending_message ENABLE TRIGGER USER")
+    bare = bare_insert()
     print(f"\nstart of {MILLION:,}: {ours:.1f} s; bare INSERT ... SELECT: {bare:.1f} s;"
           f" ratio {ours / bare:.2f}")  # fmt: skip
     assert campaign.messages.count() == MILLION
