@@ -246,7 +246,7 @@ def cancel_queued(messages: QuerySet[Message], *, at: datetime, detail: str) -> 
     """Move queued ones of these messages to cancelled, at most 20,000; return how many.
 
     The house-keeping takes the rest, so that no request waits for a million. What a worker holds
-    but has not begun to send loses its claim, so that `begin` refuses it.
+    but has not begun to send is cancelled too: `begin` refuses it.
     """
     queued = messages.filter(status__in=SOURCES[Status.CANCELLED])
     # Locks are taken in the order of the ids, as the workers take theirs.
@@ -255,8 +255,6 @@ def cancel_queued(messages: QuerySet[Message], *, at: datetime, detail: str) -> 
         status=Status.CANCELLED,
         changed_at=at,
         detail=detail[:300],
-        claim=None,
-        leased_until=None,
     )
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
-from datetime import datetime, timedelta
+from datetime import UTC, datetime
 
 from django.db import connection
+
+_SECONDS = 10.0  # that the quickest answer holds
 
 
 def now() -> datetime:
@@ -24,15 +26,29 @@ class Follower:
     """
 
     def __init__(self) -> None:
-        self._moment: datetime | None = None
-        self._seen_at = 0.0
+        self._ahead: float | None = None  # of the monotonic clock, in seconds
+        self._until = 0.0
 
     def set(self, moment: datetime) -> None:
-        """Take a moment that the database told just now."""
-        self._moment, self._seen_at = moment, time.monotonic()
+        """Take a moment that the database told just now.
+
+        An answer that was long on its way makes its moment look late, so the quickest of ten
+        seconds counts.
+        """
+        now = time.monotonic()
+        ahead = moment.timestamp() - now
+        if self._ahead is None or ahead > self._ahead or now > self._until:
+            self._ahead, self._until = ahead, now + _SECONDS
 
     def now(self) -> datetime:
         """Return the database's time; it was set a few seconds ago at most."""
-        if self._moment is None:
+        return datetime.fromtimestamp(time.monotonic() + self._offset(), UTC)
+
+    def monotonic(self, moment: datetime) -> float:
+        """Return what this process' monotonic clock shows at a moment of the database's time."""
+        return moment.timestamp() - self._offset()
+
+    def _offset(self) -> float:
+        if self._ahead is None:
             raise ValueError("set it first")
-        return self._moment + timedelta(seconds=time.monotonic() - self._seen_at)
+        return self._ahead

@@ -16,6 +16,7 @@ from lineportal.sending.statuses import SOURCES, Status
 from recipients import eligibility
 from templates_app.models import State
 
+_CLAIMS = 1_279_869_252  # "LINE"; the first half of the advisory lock of a road's claims
 LEASE = timedelta(seconds=30)  # of a claim, and of a row in flight beyond the provider's time-out
 REPEAT_LIFE = timedelta(hours=23)  # LINE keeps a retry key for 24 hours
 
@@ -49,6 +50,9 @@ def take(road: Road, token: UUID, *, limit: int, at: datetime) -> tuple[int, lis
 
     Who is excluded now becomes `skipped`, what is past its `not_after` becomes `cancelled`.
     """
+    with connection.cursor() as cursor:
+        # One claim after the other on a road, each seeing the leases of the one before.
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [_CLAIMS, road.pk])
     closed = windows.closed(road.account, at=at)
     found = _lease(road, None, token, closed=closed, limit=limit, at=at)
     for campaign in _running(road, closed=closed):
@@ -90,24 +94,30 @@ def _lease(
     with connection.cursor() as cursor:
         cursor.execute(
             f"""
-            WITH due AS (
-                SELECT message.id, template.category FROM sending_message message
+            WITH due AS MATERIALIZED (
+                SELECT message.id, message.template_id, message.campaign_id, message.service,
+                    message.address, message.values, message.reference,
+                    message.body_template_hash, message.attempts,
+                    message.service <> 'oa' OR message.attempt_started_at IS NULL
+                        OR message.attempt_started_at > %(forgotten)s AS may_be_repeated,
+                    message.recipient_id, template.category, message.not_after
+                FROM sending_message message
                 JOIN templates_app_messagetemplate template ON template.id = message.template_id
                 WHERE message.account_id = %(account)s AND message.service = %(service)s
                   AND {which} AND message.status = 'queued' AND message.ready_at <= %(at)s
-                  AND (message.leased_until IS NULL OR message.leased_until <= %(at)s)
+                  AND NOT EXISTS (SELECT 1 FROM sending_lease lease
+                                  WHERE lease.message_id = message.id AND lease.until > %(at)s)
                   AND template.state = 'approved' AND template.category <> ALL(%(closed)s)
                 ORDER BY message.ready_at, message.id
-                LIMIT %(limit)s FOR UPDATE OF message SKIP LOCKED
+                LIMIT %(limit)s
+            ), leased AS (
+                INSERT INTO sending_lease AS lease (message_id, token, until)
+                SELECT id, %(token)s, %(until)s FROM due
+                ON CONFLICT (message_id) DO UPDATE SET token = EXCLUDED.token,
+                    until = EXCLUDED.until WHERE lease.until <= %(at)s
+                RETURNING message_id
             )
-            UPDATE sending_message message SET claim = %(token)s, leased_until = %(until)s
-            FROM due WHERE message.id = due.id
-            RETURNING message.id, message.template_id, message.campaign_id, message.service,
-                message.address, message.values, message.reference, message.body_template_hash,
-                message.attempts,
-                message.service <> 'oa' OR message.attempt_started_at IS NULL
-                    OR message.attempt_started_at > %(forgotten)s,
-                message.recipient_id, due.category, message.not_after
+            SELECT due.* FROM due JOIN leased ON leased.message_id = due.id
             """,
             {
                 "account": road.account_id,
@@ -179,8 +189,6 @@ def _judged_again(found: list[_Taken], *, at: datetime) -> list[Claimed]:
         Message.objects.filter(pk__in=late, status__in=SOURCES[Status.CANCELLED]).update(
             status=Status.CANCELLED,
             changed_at=at,
-            claim=None,
-            leased_until=None,
             detail="too_late",
         )
     return sorted(kept, key=lambda message: message.id)
@@ -194,8 +202,7 @@ def _skip(rules: dict[int, str], *, at: datetime) -> None:
             UPDATE sending_message message SET
                 status = 'skipped', verdict = 'excluded', rule = given.rule,
                 rules_version = %(version)s, consent = recipient.consent,
-                friend_status = recipient.friend_status, changed_at = %(at)s,
-                claim = NULL, leased_until = NULL
+                friend_status = recipient.friend_status, changed_at = %(at)s
             FROM unnest(%(ids)s::bigint[], %(rules)s::text[]) AS given (id, rule),
                  recipients_recipient recipient
             WHERE message.id = given.id AND recipient.id = message.recipient_id

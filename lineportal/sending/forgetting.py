@@ -25,8 +25,6 @@ def erase(recipient: Recipient, *, at: datetime, by: User | None) -> Recipient:
         rule="erased",
         rules_version=eligibility.VERSION,
         changed_at=at,
-        claim=None,
-        leased_until=None,
     )
     messages.update(address="", values={}, erased_at=at)
     CampaignRow.objects.filter(recipient=recipient).update(values={}, item="")

@@ -1,6 +1,6 @@
 """Claim, begin, record: every statement by which sending moves a message.
 
-A claim is a token and a lease on rows that stay `queued`; a slice becomes `sending` just before
+A claim is a token and leases on rows that stay `queued`; a slice becomes `sending` just before
 its POST; results are written in one statement. Instants come from PostgreSQL's clock.
 """
 
@@ -21,9 +21,10 @@ from lineportal.accounts.models import Road
 from lineportal.providers.base import Outcome, SendResult
 from lineportal.sending import due, pacing, stops
 from lineportal.sending.due import LEASE, REPEAT_LIFE, Claimed
-from lineportal.sending.models import Message, Stroke
+from lineportal.sending.models import Lease, Message, Stroke
 from lineportal.sending.statuses import SOURCES, Status
 
+CLAIM = 1_000  # messages at most
 DELIVERY_LIFE = timedelta(hours=24)  # after that silence means: not delivered
 STROKE_LIFE = timedelta(minutes=10)
 _BACKOFF = [1, 2, 5, 10, 30, 60]  # seconds before try 2, 3, ...
@@ -45,9 +46,9 @@ class Claim:
 
     token: UUID
     messages: list[Claimed]
-    slots: pacing.Slots
-    at: datetime
+    rate_per_second: float = 1.0  # of the road now
     taken: int = 0
+    wait_seconds: float = 0.0  # until the road has slots again
 
 
 @dataclass(slots=True)
@@ -58,22 +59,22 @@ class Sent:
     result: SendResult
 
 
-def claim(road: Road, *, limit: int, at: datetime) -> Claim:
-    """Take up to `limit` due messages of a road, one-off messages first; every rule is applied.
+def claim(road: Road, *, limit: int = CLAIM, at: datetime) -> Claim:
+    """Take up to a quarter of a second's worth of due messages, one-off messages first.
 
-    Who is excluded now becomes `skipped`, what is past its `not_after` becomes `cancelled`.
+    Every rule is applied: who is excluded now becomes `skipped`, what is past its `not_after`
+    becomes `cancelled`.
     """
     token = uuid4()
     with transaction.atomic():
         if not road.account.is_active or stops.in_force(road.account_id).exists():
-            return Claim(token, [], pacing.Slots(0, at, 1), at)
-        slots = pacing.reserve(road, wanted=limit, at=at)
-        if slots.count == 0:
-            return Claim(token, [], slots, at)
-        taken, messages = due.take(road, token, limit=slots.count, at=at)
-        if unused := slots.count - len(messages):
-            pacing.give_back(road, unused=unused, slots=slots, at=at)
-    return Claim(token, messages, slots, at, taken=taken)
+            return Claim(token, [])
+        rate, wait_seconds = pacing.outlook(road, at=at)
+        if wait_seconds > 0:
+            return Claim(token, [], rate, wait_seconds=wait_seconds)
+        limit = max(1, min(limit, int(rate * pacing.STRETCH.total_seconds())))
+        taken, messages = due.take(road, token, limit=limit, at=at)
+    return Claim(token, messages, rate, taken=taken)
 
 
 def begin(
@@ -86,7 +87,7 @@ def begin(
     """Move a slice to `sending` just before its POST; return the ids that may be posted.
 
     `slice_of` pairs each message with the SHA-256 of the body to be sent. A row that lost its
-    claim, its time, its approval, its running campaign, its active account, or that a stop switch
+    lease, its time, its approval, its running campaign, its active account, or that a stop switch
     holds, is not among the result. `is_repeat`: the answer to the same call was lost and nothing
     of the slice was posted, so rows that it moved count too.
     """
@@ -95,7 +96,7 @@ def begin(
             f"""
             -- By id alone: the index of what is queued holds a million rows.
             WITH mine AS MATERIALIZED (
-                SELECT id, status, claim, not_after, template_id, campaign_id, account_id
+                SELECT id, status, reference, not_after, template_id, campaign_id, account_id
                 FROM sending_message WHERE id = ANY(%(ids)s::bigint[]) ORDER BY id FOR UPDATE
             )
             UPDATE sending_message message SET
@@ -105,9 +106,11 @@ def begin(
                 attempt_started_at = COALESCE(message.attempt_started_at, %(at)s),
                 attempt_ended_at = NULL
             FROM mine
-            JOIN unnest(%(ids)s::bigint[], %(hashes)s::text[]) AS given (id, body_sha256)
-              ON given.id = mine.id
-            WHERE message.id = mine.id AND mine.claim = %(token)s
+            JOIN unnest(%(ids)s::bigint[], %(references)s::uuid[], %(hashes)s::text[])
+              AS given (id, reference, body_sha256)
+              ON given.id = mine.id AND given.reference = mine.reference
+            JOIN sending_lease lease ON lease.message_id = mine.id
+            WHERE message.id = mine.id AND lease.token = %(token)s
               AND mine.status = ANY(%(from)s)
               AND (mine.not_after IS NULL OR mine.not_after > %(at)s)
               AND EXISTS (SELECT 1 FROM templates_app_messagetemplate template
@@ -124,6 +127,7 @@ def begin(
                 "at": at,
                 "until": at + LEASE,
                 "ids": _array(message.id for message, _hash in slice_of),
+                "references": _array(message.reference for message, _hash in slice_of),
                 "hashes": _array(f'"{body_hash}"' for _message, body_hash in slice_of),
                 "token": token,
                 "from": ["queued", "sending"] if is_repeat else ["queued"],
@@ -132,11 +136,13 @@ def begin(
         return {pk for (pk,) in cursor.fetchall()}
 
 
-def release(token: UUID) -> int:
-    """Give back what a claim still holds unsent; return how many."""
-    return Message.objects.filter(claim=token, status=Status.QUEUED).update(
-        claim=None, leased_until=None
-    )
+def release(token: UUID, ids: Sequence[int]) -> None:
+    """End a claim: what of it is not begun may be claimed by others."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "DELETE FROM sending_lease WHERE message_id = ANY(%s::bigint[]) AND token = %s",
+            [_array(ids), token],
+        )
 
 
 def record(sent: Sequence[Sent], *, at: datetime) -> int:
@@ -160,7 +166,7 @@ def record(sent: Sequence[Sent], *, at: datetime) -> int:
             UPDATE sending_message message SET
                 status = CASE WHEN (message.status, given.status) IN ({_MOVES})
                               THEN given.status ELSE message.status END,
-                changed_at = %(at)s, claim = NULL, leased_until = NULL,
+                changed_at = %(at)s, leased_until = NULL,
                 ready_at = CASE given.status WHEN 'queued' THEN %(at)s + interval '1 second'
                     * COALESCE(given.wait, (%(backoff)s::int[])[LEAST(given.attempts, 6)])
                     ELSE message.ready_at END,
@@ -208,9 +214,9 @@ def sweep(*, at: datetime) -> int:
     A notification may have been sent, so it becomes uncertain; a two-way push goes again under
     the same retry key while LINE still remembers it.
     """
+    Lease.objects.filter(until__lt=at).delete()
     stale = Message.objects.filter(status=Status.SENDING, leased_until__lt=at)
     facts = {
-        "claim": None,
         "leased_until": None,
         "changed_at": at,
         "outcome": Outcome.UNCERTAIN,
@@ -300,6 +306,6 @@ def _row(each: Sent) -> dict[str, Any]:
     }
 
 
-def _array(items: Iterable[int | str]) -> str:
+def _array(items: Iterable[int | str | UUID]) -> str:
     """Return PostgreSQL's text of an array of numbers or of quoted hexadecimal digits."""
     return f"{{{','.join(map(str, items))}}}"

@@ -1,6 +1,6 @@
 """When messages may leave a road: one row per road, so the rate holds over all workers together.
 
-A claim reserves its slots in its own transaction: `next_at = max(next_at, now) + n / rate`.
+Who sends reserves slots just before it needs them: `next_at = max(next_at, soon) + n / rate`.
 """
 
 from __future__ import annotations
@@ -8,12 +8,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.db.models import QuerySet
+
 from lineportal.accounts.models import Road
 from lineportal.sending.models import Pace
 
 # Nobody reserves further ahead, so that a one-off message finds a slot soon.
-HORIZON = timedelta(seconds=1)
-STRETCH = timedelta(seconds=0.5)  # of slots that one claim takes at most
+HORIZON = timedelta(seconds=0.75)
+STRETCH = timedelta(seconds=0.25)  # of slots that are reserved at a time, at most
+SOON = timedelta(seconds=0.05)  # no slot comes earlier, for its message is begun first
 # Slots are cut a little short of the configured rate: a late worker may bunch two slices, and the
 # other side counts by its own clock.
 _SHARE = 0.97
@@ -33,42 +36,53 @@ class Slots:
     rate_per_second: float
 
 
-def reserve(road: Road, *, wanted: int, at: datetime) -> Slots:
-    """Reserve up to half a second's worth of slots; none when the coming second is taken already.
+def outlook(road: Road, *, at: datetime) -> tuple[float, float]:
+    """Return the rate at which the next slots will be given, and in how many seconds.
 
-    Call inside the claim's transaction: the road's row stays locked until it ends.
+    Seconds are 0 as long as slots can be reserved now.
     """
-    pace = Pace.objects.select_for_update().filter(road=road).first()
-    if pace is None:
-        fresh = Pace(road=road, next_at=at - _COLD_AFTER, rate_per_second=0, changed_at=at)
-        Pace.objects.bulk_create([fresh], ignore_conflicts=True)
-        pace = Pace.objects.select_for_update().get(road=road)
-    full = road.rate_per_second * _SHARE
-    rate = min(pace.rate_per_second, full)  # a rate that an operator lowered holds from here on
-    if pace.next_at <= at - _COLD_AFTER:
-        rate = max(_SLOWEST, full * _COLD)
-    begin_at = max(pace.next_at, at)
+    pace = _pace(Pace.objects.all(), road, at=at)
+    ahead = (pace.next_at - HORIZON - at).total_seconds()
+    return _rate(road, pace, at=at), max(0.0, ahead)
+
+
+def reserve(road: Road, *, wanted: int, at: datetime) -> Slots:
+    """Reserve up to a quarter of a second's worth of slots; none when the next are far ahead.
+
+    Call inside a short transaction: the road's row stays locked until it ends.
+    """
+    pace = _pace(Pace.objects.select_for_update(), road, at=at)
+    rate = _rate(road, pace, at=at)
+    begin_at = max(pace.next_at, at + SOON)
     if begin_at >= at + HORIZON:
         return Slots(0, begin_at, rate)
     count = max(1, min(wanted, int(rate * STRETCH.total_seconds())))
     seconds = count / rate
-    pace.next_at = begin_at + timedelta(seconds=seconds)
-    pace.rate_per_second = min(full, rate * _RECOVERY ** min(1.0, seconds))
-    pace.changed_at = at
-    pace.save()
+    Pace.objects.filter(pk=pace.pk).update(
+        next_at=begin_at + timedelta(seconds=seconds),
+        rate_per_second=min(_full(road), rate * _RECOVERY ** min(1.0, seconds)),
+        changed_at=at,
+    )
     return Slots(count, begin_at, rate)
 
 
-def give_back(road: Road, *, unused: int, slots: Slots, at: datetime) -> None:
-    """Return slots that no message was found for, so that an idle look costs the road nothing.
+def _pace(paces: QuerySet[Pace], road: Road, *, at: datetime) -> Pace:
+    pace = paces.filter(road=road).first()
+    if pace is None:
+        fresh = Pace(road=road, next_at=at - _COLD_AFTER, rate_per_second=0, changed_at=at)
+        Pace.objects.bulk_create([fresh], ignore_conflicts=True)
+        pace = paces.get(road=road)
+    return pace
 
-    Call in the transaction that reserved them: the row is still locked, the slots are its last.
-    """
-    pace = Pace.objects.get(road=road)
-    pace.next_at -= timedelta(seconds=unused / slots.rate_per_second)
-    if unused == slots.count:
-        pace.rate_per_second = slots.rate_per_second  # what was not used teaches nothing
-    pace.save(update_fields=["next_at", "rate_per_second"])
+
+def _full(road: Road) -> float:
+    return road.rate_per_second * _SHARE
+
+
+def _rate(road: Road, pace: Pace, *, at: datetime) -> float:
+    if pace.next_at <= at - _COLD_AFTER:
+        return max(_SLOWEST, _full(road) * _COLD)
+    return min(pace.rate_per_second, _full(road))  # one that was lowered holds from here on
 
 
 def hold(road: Road, *, at: datetime) -> None:

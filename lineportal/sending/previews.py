@@ -9,7 +9,8 @@ from uuid import UUID
 
 from lineportal.accounts.models import Road
 from lineportal.providers.base import OutgoingMessage
-from lineportal.sending import routing, worker
+from lineportal.sending import routing
+from lineportal.sending.drawing import unit_name
 from recipients.intake import Invalid
 from templates_app import rendering
 from templates_app.models import MessageTemplate
@@ -41,7 +42,7 @@ def wire(template: MessageTemplate, values: Mapping[str, str]) -> dict[str, Any]
         address=NOBODY[template.service],
         body=json.dumps(body, ensure_ascii=False, separators=(",", ":")),
         reference=UUID(int=0),
-        unit=worker.unit_name(template),
+        unit=unit_name(template),
         is_catalogue="templateKey" in body,
     )
     providers = {}

@@ -55,7 +55,7 @@ def apply(told: Iterable[tuple[int, Event]], *, at: datetime) -> int:
                 ORDER BY message.id FOR UPDATE OF message
             )
             UPDATE sending_message message SET status = 'delivered', changed_at = %(at)s,
-                delivered_at = locked.occurred_at, claim = NULL, leased_until = NULL,
+                delivered_at = locked.occurred_at, leased_until = NULL,
                 accepted_at = COALESCE(message.accepted_at, locked.occurred_at)
             FROM locked
             WHERE message.id = locked.id

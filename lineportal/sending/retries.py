@@ -75,7 +75,7 @@ def requeue(ids: list[int], *, at: datetime) -> None:
             """
             UPDATE sending_message SET
                 status = 'queued', reference = gen_random_uuid(), ready_at = %(at)s,
-                changed_at = %(at)s, claim = NULL, leased_until = NULL, accepted_at = NULL,
+                changed_at = %(at)s, leased_until = NULL, accepted_at = NULL,
                 attempt_started_at = NULL, attempt_ended_at = NULL, expires_at = NULL,
                 http_status = NULL, request_id = '', outcome = '', detail = ''
             WHERE id = ANY(%(ids)s)

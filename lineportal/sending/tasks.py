@@ -45,6 +45,7 @@ Result = TypeVar("Result")
 
 _pool = ThreadPoolExecutor(THREADS, thread_name_prefix="database")
 _roads = worker.Roads()
+_draining: set[int] = set()  # roads that a lane in this process serves now
 
 
 async def in_database(function: Callable[..., Result], *args: Any, **kw: Any) -> Result:
@@ -74,7 +75,14 @@ async def close() -> None:
 @app.task(name=lanes.DRAIN)
 async def drain_road(road_id: int, lane: int) -> None:
     """Send what is due on a road for about a second, then give way to the next in line."""
-    if await worker.drain(road_id, _roads, in_database):
+    if road_id in _draining:
+        return  # the other lane is for another process, so that one can be killed; see seed_lanes
+    _draining.add(road_id)
+    try:
+        is_more = await worker.drain(road_id, _roads, in_database)
+    finally:
+        _draining.discard(road_id)
+    if is_more:
         await in_database(lanes.wake_road, road_id)
     else:
         await in_database(_finish)
@@ -100,8 +108,9 @@ async def freeze_audience(campaign_id: int) -> None:
         pass
 
 
-@app.periodic(cron="* * * * * */2")
-@app.task(name="lineportal.seed_lanes", queueing_lock="seed_lanes", lock="seed_lanes")
+# No lock of its own, which a dead worker would hold until its jobs are put back.
+@app.periodic(cron="* * * * * *")
+@app.task(name="lineportal.seed_lanes", queueing_lock="seed_lanes")
 async def seed_lanes(timestamp: int) -> None:
     """Wake the roads that have due messages, start what is scheduled, finish what is done."""
     await in_database(_seed)

@@ -20,6 +20,10 @@ def start_scheduled(campaign: Campaign, *, at: datetime) -> None:
 
     Missed is: `not_after` has passed, or nobody worked for an hour. It goes back to draft.
     """
+    # Another worker may be at it, for minutes if it is large: it is not waited for.
+    mine = Campaign.objects.select_for_update(skip_locked=True).filter(pk=campaign.pk)
+    if mine.first() is None:
+        return
     campaign = campaigns.locked(campaign)
     if campaign.state != Campaign.State.SCHEDULED or campaign.scheduled_at is None:
         return

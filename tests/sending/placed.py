@@ -39,13 +39,13 @@ PATHS: dict[str, tuple[str, ...]] = {
     "expired": ("sending", "accepted", "expired"),
     "delivered": ("sending", "accepted", "delivered"),
 }
-_ENDED = "claim = NULL, leased_until = NULL, attempt_ended_at = %(at)s"
+_ENDED = "leased_until = NULL, attempt_ended_at = %(at)s"
 _EXPIRES = "expires_at = CASE service WHEN 'lon' THEN %(at)s + interval '24 hours' END"
 # What else each move writes.
 FACTS = {
-    "skipped": "verdict = 'excluded', rule = 'suppressed', claim = NULL, leased_until = NULL",
-    "cancelled": "claim = NULL, leased_until = NULL",
-    "queued": "claim = NULL, leased_until = NULL",
+    "skipped": "verdict = 'excluded', rule = 'suppressed'",
+    "cancelled": "leased_until = NULL",
+    "queued": "leased_until = NULL",
     "sending": (
         "attempts = attempts + 1, attempt_started_at = COALESCE(attempt_started_at, %(at)s),"
         " leased_until = %(at)s + interval '30 seconds'"
@@ -162,7 +162,7 @@ def road(of: Campaign) -> Road:
 def hold_all(of: Campaign, *, at: datetime) -> list[Held]:
     """Claim what is queued and in nobody's hands, as the pace allows, within 20 s from `at`."""
     wanted = (
-        of.messages.filter(status="queued", ready_at__lte=at).exclude(leased_until__gt=at).count()
+        of.messages.filter(status="queued", ready_at__lte=at).exclude(lease__until__gt=at).count()
     )
     held: list[Held] = []
     for seconds in range(20):

@@ -85,7 +85,7 @@ class Acts(RuleBasedStateMachine):
     @rule()
     def give_back(self) -> None:
         for held in self.in_hand:
-            outbox.release(held.token)
+            outbox.release(held.token, [held.message.id])
         self.in_hand = []
 
     @rule(outcomes=st.lists(st.sampled_from(Outcome), min_size=PEOPLE, max_size=PEOPLE))

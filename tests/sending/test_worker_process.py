@@ -20,7 +20,7 @@ from procrastinate.contrib.django.models import ProcrastinateWorker
 
 from lineportal.accounts.models import Road
 from lineportal.sending import campaigns
-from lineportal.sending.models import Campaign, Message
+from lineportal.sending.models import Campaign, Lease, Message
 from lineportal.sending.statuses import Status
 from tests import factories
 from tests.line import Line
@@ -117,9 +117,10 @@ def test_a_killed_worker_leaves_nobody_written_twice_and_nobody_forgotten(
         first.wait()
         # A dead worker's claims and rows in flight come free when their lease ends.
         time.sleep(1)
-        Message.objects.exclude(leased_until=None).filter(
-            status__in=[Status.QUEUED, Status.SENDING]
-        ).update(leased_until=at)
+        Message.objects.exclude(leased_until=None).filter(status=Status.SENDING).update(
+            leased_until=at
+        )
+        Lease.objects.update(until=at)
         wait(
             lambda: _state(campaign) == Campaign.State.FINISHED,
             "the campaign is finished",
@@ -145,7 +146,7 @@ def test_told_to_stop_a_worker_ends_what_it_began_and_gives_the_rest_back(
 
     ends = Counter(campaign.messages.values_list("status", flat=True))
     assert set(ends) <= {Status.ACCEPTED, Status.QUEUED}
-    assert not campaign.messages.exclude(claim=None).exists()
+    assert not Lease.objects.exists()
     assert ends[Status.ACCEPTED] == sum(posted(line).values())
 
 

@@ -10,13 +10,14 @@ from lineportal.sending.models.campaign import (
 )
 from lineportal.sending.models.control import Pace, Policy, Stop
 from lineportal.sending.models.inbox import WebhookDelivery, WebhookEvent
-from lineportal.sending.models.message import Attempt, Message, RequestKey
+from lineportal.sending.models.message import Attempt, Lease, Message, RequestKey
 
 __all__ = [
     "Attempt",
     "Campaign",
     "CampaignRow",
     "Discrepancy",
+    "Lease",
     "Message",
     "Pace",
     "Policy",

@@ -82,8 +82,7 @@ class Message(models.Model):
     delivered_at = models.DateTimeField(null=True, blank=True)
     expires_at = models.DateTimeField(null=True, blank=True)
 
-    # The claim: whose turn it is, until when.
-    claim = models.UUIDField(null=True, blank=True)
+    # Until when whoever sends it will have said what became of it; then it is swept.
     leased_until = models.DateTimeField(null=True, blank=True)
 
     # The current attempt. Its reference is LINE's delivery tag, or the two-way retry key.
@@ -154,6 +153,27 @@ class Message(models.Model):
 
     def __str__(self) -> str:
         return f"{_('Message')} {self.pk}"
+
+
+class Lease(models.Model):
+    """A queued message that a worker holds; what it holds it alone may begin to send.
+
+    A table of its own, so that claiming a thousand messages writes none of them; and unlogged: a
+    crash of the database empties it, which gives everything back that was not begun.
+    """
+
+    message = models.OneToOneField(
+        Message, models.CASCADE, primary_key=True, related_name="lease", db_constraint=False
+    )
+    token = models.UUIDField()  # of the claim
+    until = models.DateTimeField()
+
+    class Meta:
+        verbose_name = _("lease")
+        verbose_name_plural = _("leases")
+
+    def __str__(self) -> str:
+        return f"{self.message_id} {self.until}"
 
 
 class Attempt(models.Model):
