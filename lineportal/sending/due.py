@@ -77,6 +77,12 @@ def _running(road: Road, *, closed: list[str]) -> list[Campaign]:
     )
 
 
+# Scalar subqueries, not joins: so the index of what is due is read in its order, and only as far as
+# needed, even while the statistics do not know yet of the million rows just written.
+_CATEGORY = """(SELECT template.category FROM templates_app_messagetemplate template
+                WHERE template.id = message.template_id AND template.state = 'approved')"""
+
+
 def _lease(
     road: Road,
     campaign: Campaign | None,
@@ -100,14 +106,13 @@ def _lease(
                     message.body_template_hash, message.attempts,
                     message.service <> 'oa' OR message.attempt_started_at IS NULL
                         OR message.attempt_started_at > %(forgotten)s AS may_be_repeated,
-                    message.recipient_id, template.category, message.not_after
+                    message.recipient_id, {_CATEGORY} AS category, message.not_after
                 FROM sending_message message
-                JOIN templates_app_messagetemplate template ON template.id = message.template_id
                 WHERE message.account_id = %(account)s AND message.service = %(service)s
                   AND {which} AND message.status = 'queued' AND message.ready_at <= %(at)s
-                  AND NOT EXISTS (SELECT 1 FROM sending_lease lease
-                                  WHERE lease.message_id = message.id AND lease.until > %(at)s)
-                  AND template.state = 'approved' AND template.category <> ALL(%(closed)s)
+                  AND {_CATEGORY} <> ALL(%(closed)s)
+                  AND COALESCE((SELECT lease.until FROM sending_lease lease
+                                WHERE lease.message_id = message.id) <= %(at)s, true)
                 ORDER BY message.ready_at, message.id
                 LIMIT %(limit)s
             ), leased AS (

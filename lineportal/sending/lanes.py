@@ -11,7 +11,7 @@ from procrastinate.exceptions import AlreadyEnqueued
 
 from lineportal.accounts.models import Road
 
-LANES_PER_ROAD = 2  # one drains while the other records
+LANES_PER_ROAD = 2  # each for another process, so that one of them may be killed
 
 DRAIN = "lineportal.drain_road"
 READ_INBOX = "lineportal.read_inbox"

@@ -96,21 +96,24 @@ def begin(
             f"""
             -- By id alone: the index of what is queued holds a million rows.
             WITH mine AS MATERIALIZED (
-                SELECT id, status, reference, not_after, template_id, campaign_id, account_id
-                FROM sending_message WHERE id = ANY(%(ids)s::bigint[]) ORDER BY id FOR UPDATE
+                SELECT message.id, status, not_after, template_id, campaign_id, account_id,
+                       given.body_sha256
+                FROM unnest(%(ids)s::bigint[], %(references)s::uuid[], %(hashes)s::text[])
+                    AS given (id, reference, body_sha256)
+                JOIN sending_message message
+                  ON message.id = given.id AND message.reference = given.reference
+                JOIN sending_lease lease
+                  ON lease.message_id = given.id AND lease.token = %(token)s
+                ORDER BY message.id FOR UPDATE OF message
             )
             UPDATE sending_message message SET
                 status = 'sending', changed_at = %(at)s, leased_until = %(until)s,
                 attempts = message.attempts + CASE mine.status WHEN 'queued' THEN 1 ELSE 0 END,
-                body_sha256 = given.body_sha256,
+                body_sha256 = mine.body_sha256,
                 attempt_started_at = COALESCE(message.attempt_started_at, %(at)s),
                 attempt_ended_at = NULL
             FROM mine
-            JOIN unnest(%(ids)s::bigint[], %(references)s::uuid[], %(hashes)s::text[])
-              AS given (id, reference, body_sha256)
-              ON given.id = mine.id AND given.reference = mine.reference
-            JOIN sending_lease lease ON lease.message_id = mine.id
-            WHERE message.id = mine.id AND lease.token = %(token)s
+            WHERE message.id = mine.id
               AND mine.status = ANY(%(from)s)
               AND (mine.not_after IS NULL OR mine.not_after > %(at)s)
               AND EXISTS (SELECT 1 FROM templates_app_messagetemplate template

@@ -22,6 +22,7 @@ log = logging.getLogger(__name__)
 
 CONNECTIONS = 512  # open at once per road and worker: 2,000 a second at a quarter second each
 SOON_SECONDS = 0.005  # a post this early is not worth a timer
+BUSY_SECONDS = 0.01  # for one round of the event loop
 GATHER_SECONDS = 0.01  # results are written together when they come this close
 AGAIN_SECONDS = 1.0  # between tries to write them
 LAST_TRIES = 30  # when the process is told to stop: longer than a restart of the database
@@ -61,6 +62,14 @@ class Posting:
             self._left.clear()
             await self._left.wait()
         self._held += count
+
+    async def caught_up(self) -> None:
+        """Wait until the loop is through with what is ready: more posts at once are slower."""
+        is_busy = True
+        while is_busy:
+            begin = time.monotonic()
+            await asyncio.sleep(0)
+            is_busy = time.monotonic() - begin > BUSY_SECONDS
 
     def leave(self, count: int) -> None:
         """Give back connections that were held."""

@@ -199,6 +199,7 @@ class Sender:
             begun = await self._begun(fed.claim, hashes, ends_at)
             posts = [each for pk, each in ready.items() if pk in begun]
             moments: list[float] = []
+            await self._posting.caught_up()
             if fed.troubles == self._posting.troubles:
                 moments = await self._slots.take(len(posts))
             for (message, drawn, request), moment in zip(posts, moments, strict=False):
