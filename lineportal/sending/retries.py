@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from lineportal.accounts import access
 from lineportal.audit import chain
 from lineportal.sending import campaigns, lanes
-from lineportal.sending.models import Campaign, Message
+from lineportal.sending.models import Campaign, Lease, Message
 from lineportal.sending.statuses import Status
 from templates_app.models import State
 
@@ -82,3 +82,4 @@ def requeue(ids: list[int], *, at: datetime) -> None:
             """,
             {"at": at, "ids": ids},
         )
+    Lease.objects.filter(message__in=ids).delete()  # it was of the attempt before
