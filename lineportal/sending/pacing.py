@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from django.db.models import QuerySet
+from django.db import connection
 
 from lineportal.accounts.models import Road
 from lineportal.sending.models import Pace
@@ -36,53 +37,66 @@ class Slots:
     rate_per_second: float
 
 
+# One statement, for slots are reserved many times a second and others wait for the row meanwhile.
+# A road that was not used for long starts slowly; one that was lowered holds from now on.
+_NOW = """
+    SELECT road_id, greatest(next_at, %(at)s + %(soon)s) AS begin_at,
+        CASE WHEN next_at <= %(at)s - %(cold_after)s THEN greatest(%(slowest)s, %(full)s * %(cold)s)
+             ELSE least(rate_per_second, %(full)s) END AS rate
+    FROM sending_pace WHERE road_id = %(road)s
+"""
+_RESERVE = f"""
+    WITH pace AS ({_NOW} FOR UPDATE),
+    slots AS (
+        SELECT *, CASE WHEN begin_at < %(at)s + %(horizon)s
+                       THEN greatest(1, least(%(wanted)s, floor(rate * %(stretch)s))) ELSE 0 END AS n
+        FROM pace
+    ), used AS (
+        UPDATE sending_pace SET next_at = begin_at + n / rate * interval '1 second',
+            rate_per_second = least(%(full)s, rate * power(%(recovery)s, least(1.0, n / rate))),
+            changed_at = %(at)s
+        FROM slots WHERE sending_pace.road_id = slots.road_id AND n > 0
+    )
+    SELECT n::integer, begin_at, rate FROM slots
+"""
+
+
 def outlook(road: Road, *, at: datetime) -> tuple[float, float]:
     """Return the rate at which the next slots will be given, and in how many seconds.
 
     Seconds are 0 as long as slots can be reserved now.
     """
-    pace = _pace(Pace.objects.all(), road, at=at)
-    ahead = (pace.next_at - HORIZON - at).total_seconds()
-    return _rate(road, pace, at=at), max(0.0, ahead)
+    begin_at, rate = _asked(f"SELECT begin_at, rate FROM ({_NOW}) AS pace", road, at=at)
+    return rate, max(0.0, (begin_at - HORIZON - at).total_seconds())
 
 
 def reserve(road: Road, *, wanted: int, at: datetime) -> Slots:
     """Reserve up to a quarter of a second's worth of slots; none when the next are far ahead.
 
-    Call inside a short transaction: the road's row stays locked until it ends.
+    Call outside of a longer transaction: the road's row stays locked until it ends.
     """
-    pace = _pace(Pace.objects.select_for_update(), road, at=at)
-    rate = _rate(road, pace, at=at)
-    begin_at = max(pace.next_at, at + SOON)
-    if begin_at >= at + HORIZON:
-        return Slots(0, begin_at, rate)
-    count = max(1, min(wanted, int(rate * STRETCH.total_seconds())))
-    seconds = count / rate
-    Pace.objects.filter(pk=pace.pk).update(
-        next_at=begin_at + timedelta(seconds=seconds),
-        rate_per_second=min(_full(road), rate * _RECOVERY ** min(1.0, seconds)),
-        changed_at=at,
-    )
-    return Slots(count, begin_at, rate)
+    return Slots(*_asked(_RESERVE, road, at=at, wanted=wanted))
 
 
-def _pace(paces: QuerySet[Pace], road: Road, *, at: datetime) -> Pace:
-    pace = paces.filter(road=road).first()
-    if pace is None:
-        fresh = Pace(road=road, next_at=at - _COLD_AFTER, rate_per_second=0, changed_at=at)
-        Pace.objects.bulk_create([fresh], ignore_conflicts=True)
-        pace = paces.get(road=road)
-    return pace
-
-
-def _full(road: Road) -> float:
-    return road.rate_per_second * _SHARE
-
-
-def _rate(road: Road, pace: Pace, *, at: datetime) -> float:
-    if pace.next_at <= at - _COLD_AFTER:
-        return max(_SLOWEST, _full(road) * _COLD)
-    return min(pace.rate_per_second, _full(road))  # one that was lowered holds from here on
+def _asked(sql: str, road: Road, *, at: datetime, wanted: int = 0) -> tuple[Any, ...]:
+    given = {
+        "road": road.pk,
+        "at": at,
+        "soon": SOON,
+        "horizon": HORIZON,
+        "stretch": STRETCH.total_seconds(),
+        "cold_after": _COLD_AFTER,
+        "cold": _COLD,
+        "slowest": _SLOWEST,
+        "recovery": _RECOVERY,
+        "full": road.rate_per_second * _SHARE,
+        "wanted": wanted,
+    }
+    with connection.cursor() as cursor:
+        while (row := cursor.execute(sql, given).fetchone()) is None:
+            fresh = Pace(road=road, next_at=at - _COLD_AFTER, rate_per_second=0, changed_at=at)
+            Pace.objects.bulk_create([fresh], ignore_conflicts=True)
+    return tuple(row)
 
 
 def hold(road: Road, *, at: datetime) -> None:

@@ -9,7 +9,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
 import aiohttp
 from django.db import InterfaceError, OperationalError
@@ -21,9 +23,12 @@ from lineportal.sending.outbox import Sent
 log = logging.getLogger(__name__)
 
 CONNECTIONS = 512  # open at once per road and worker: 2,000 a second at a quarter second each
+POSTERS = 64  # requests open at once as long as the provider is quick; each more costs time
+READY = 512  # messages that may be begun before a poster is free for them
 SOON_SECONDS = 0.005  # a post this early is not worth a timer
-BUSY_SECONDS = 0.01  # for one round of the event loop
-GATHER_SECONDS = 0.01  # results are written together when they come this close
+WATCH_SECONDS = 0.01  # between looks at posts that wait for a poster
+BUSY_SECONDS = 0.004  # that a look comes late: the processor is what posts wait for
+GATHER_SECONDS = 0.02  # results are written together when they come this close
 AGAIN_SECONDS = 1.0  # between tries to write them
 LAST_TRIES = 30  # when the process is told to stop: longer than a restart of the database
 
@@ -31,6 +36,15 @@ LOST_CONNECTION = (OperationalError, InterfaceError)
 _TOO_SLOW = SendResult(
     Outcome.UNAVAILABLE, code="too_slow", detail="The worker was too slow; nothing was sent."
 )
+
+
+@dataclass(slots=True)
+class _Post:
+    message: Claimed
+    drawn: OutgoingMessage
+    request: WireRequest
+    post_at: float  # monotonic, and so is the next
+    ends_at: float
 
 
 class Posting:
@@ -48,31 +62,27 @@ class Posting:
         self._provider = provider
         self._session = session
         self._write = write
-        self._held = 0  # connections, for posts that are under way or about to be
+        self._held = 0  # messages that are begun, or about to be
         self._left = asyncio.Event()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._waiting: deque[_Post] = deque()  # in the order of their slots
+        self._is_waiting = asyncio.Event()
+        self._most = POSTERS
+        self._posters: set[asyncio.Task[None]] = set()
         self._results: list[Sent] = []
         self._came = asyncio.Event()
         self._is_closing = False
         self._recorder = asyncio.create_task(self._keep_recording())
+        self._watch = asyncio.create_task(self._keep_watching())
 
     async def hold(self, count: int) -> None:
-        """Take so many connections, as soon as they are free; one caller at a time."""
-        while self._held + count > CONNECTIONS:
+        """Take room for so many messages, as soon as there is; one caller at a time."""
+        while self._held + count > self._most + READY:
             self._left.clear()
             await self._left.wait()
         self._held += count
 
-    async def caught_up(self) -> None:
-        """Wait until the loop is through with what is ready: more posts at once are slower."""
-        is_busy = True
-        while is_busy:
-            begin = time.monotonic()
-            await asyncio.sleep(0)
-            is_busy = time.monotonic() - begin > BUSY_SECONDS
-
     def leave(self, count: int) -> None:
-        """Give back connections that were held."""
+        """Give back room that was held."""
         self._held -= count
         self._left.set()
 
@@ -85,10 +95,10 @@ class Posting:
         post_at: float,
         ends_at: float,
     ) -> None:
-        """Post at `post_at` over a connection that is held; not after `ends_at` (monotonic)."""
-        task = asyncio.create_task(self._post(message, drawn, request, post_at, ends_at))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        """Post at `post_at`, not after `ends_at` (monotonic); room for it is held."""
+        self._waiting.append(_Post(message, drawn, request, post_at, ends_at))
+        self._is_waiting.set()
+        self._start_poster()
 
     def settle(self, sent: Sent) -> None:
         """Have a result written."""
@@ -97,34 +107,52 @@ class Posting:
 
     async def close(self) -> None:
         """Wait for the posts under way, and write their results."""
-        if self._tasks:
-            await asyncio.wait(self._tasks)
+        while self._posters:
+            await asyncio.wait(self._posters)
+        self._watch.cancel()
         self._is_closing = True
         self._came.set()
         await self._recorder
 
-    async def _post(
-        self,
-        message: Claimed,
-        drawn: OutgoingMessage,
-        request: WireRequest,
-        post_at: float,
-        ends_at: float,
-    ) -> None:
-        early = post_at - time.monotonic()
-        if early > SOON_SECONDS:
-            await asyncio.sleep(early)
-        try:
-            if time.monotonic() > ends_at:
-                result = _TOO_SLOW
-            else:
-                result = await self._provider.send(self._session, drawn, request)
-            self.settle(Sent(message, result))
-        except Exception:
-            self.troubles += 1
-            log.exception("a provider raised; the sweep settles the message")
-        finally:
-            self.leave(1)
+    def _start_poster(self) -> None:
+        if len(self._posters) < self._most:
+            poster = asyncio.create_task(self._keep_posting())
+            self._posters.add(poster)
+            poster.add_done_callback(self._posters.discard)
+
+    async def _keep_posting(self) -> None:
+        while self._waiting and len(self._posters) <= self._most:
+            post = self._waiting.popleft()
+            early = post.post_at - time.monotonic()
+            if early > SOON_SECONDS:
+                await asyncio.sleep(early)
+            try:
+                if time.monotonic() > post.ends_at:
+                    result = _TOO_SLOW
+                else:
+                    result = await self._provider.send(self._session, post.drawn, post.request)
+                self.settle(Sent(post.message, result))
+            except Exception:
+                self.troubles += 1
+                log.exception("a provider raised; the sweep settles the message")
+            finally:
+                self.leave(1)
+
+    async def _keep_watching(self) -> None:
+        """Open more requests while posts are late for want of them, not of the processor."""
+        while True:
+            await self._is_waiting.wait()
+            look_at = time.monotonic() + WATCH_SECONDS
+            await asyncio.sleep(WATCH_SECONDS)
+            now = time.monotonic()
+            if not self._waiting:
+                self._is_waiting.clear()
+            elif now - look_at > BUSY_SECONDS:
+                self._most = max(POSTERS, self._most - self._most // 8)
+            elif self._waiting[0].post_at < now:
+                self._most = min(CONNECTIONS, self._most + self._most // 4)
+                for _n in range(min(len(self._waiting), self._most - len(self._posters))):
+                    self._start_poster()
 
     async def _keep_recording(self) -> None:
         while not (self._is_closing and not self._results):

@@ -32,7 +32,7 @@ from lineportal.sending.slots import HeldSlots, Run
 
 log = logging.getLogger(__name__)
 
-SLICE = 128  # messages that become `sending` at once, just before their POSTs
+SLICE = 256  # messages that become `sending` at once, just before their POSTs
 SLICE_SECONDS = 0.05  # of slots in one slice, so that few are `sending` before their time
 EARLY_SECONDS = 0.05  # a slice is begun so long before its first slot, so that it is not late
 BEGINS = 2  # slices that become `sending` at the same time
@@ -199,7 +199,6 @@ class Sender:
             begun = await self._begun(fed.claim, hashes, ends_at)
             posts = [each for pk, each in ready.items() if pk in begun]
             moments: list[float] = []
-            await self._posting.caught_up()
             if fed.troubles == self._posting.troubles:
                 moments = await self._slots.take(len(posts))
             for (message, drawn, request), moment in zip(posts, moments, strict=False):

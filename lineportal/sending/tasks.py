@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
@@ -17,6 +17,7 @@ from procrastinate import JobContext
 from procrastinate.contrib.django import app
 from procrastinate.exceptions import ConnectorException, UniqueViolation
 from procrastinate.jobs import Status as JobStatus
+from procrastinate.worker import Worker
 
 from lineportal.sending import (
     clock,
@@ -43,6 +44,34 @@ STALLED_SECONDS = 7.0  # without a heartbeat a worker counts as dead
 
 Result = TypeVar("Result")
 
+
+class Places:
+    """The places for jobs in this process: `most` of them, and how many are taken now.
+
+    `is_closing`: the process is told to stop.
+    """
+
+    def __init__(self) -> None:
+        self.most = 1
+        self.is_closing = False
+        self._taken = 0
+
+    async def count(
+        self, call_next: Callable[[], Awaitable[Any]], _context: JobContext, _worker: Worker
+    ) -> Any:
+        """Run a job, as a worker's middleware."""
+        self._taken += 1
+        try:
+            return await call_next()
+        finally:
+            self._taken -= 1
+
+    def may_be_kept(self) -> bool:
+        """Return whether a job may go on for long: others have room, and nobody waits for it."""
+        return self._taken < self.most and not self.is_closing
+
+
+places = Places()
 _pool = ThreadPoolExecutor(THREADS, thread_name_prefix="database")
 _roads = worker.Roads()
 _draining: set[int] = set()  # roads that a lane in this process serves now
@@ -74,18 +103,22 @@ async def close() -> None:
 
 @app.task(name=lanes.DRAIN)
 async def drain_road(road_id: int, lane: int) -> None:
-    """Send what is due on a road for about a second, then give way to the next in line."""
+    """Send what is due on a road; where places are scarce give way to the next after a second.
+
+    Else it goes on: a lane that ends while its successor waits behind its lock is idle until some
+    other job comes.
+    """
     if road_id in _draining:
         return  # the other lane is for another process, so that one can be killed; see seed_lanes
     _draining.add(road_id)
     try:
-        is_more = await worker.drain(road_id, _roads, in_database)
+        while await worker.drain(road_id, _roads, in_database):
+            if not places.may_be_kept():
+                await in_database(lanes.wake_road, road_id)
+                return
+        await in_database(_finish)
     finally:
         _draining.discard(road_id)
-    if is_more:
-        await in_database(lanes.wake_road, road_id)
-    else:
-        await in_database(_finish)
 
 
 @app.task(name=lanes.READ_INBOX)

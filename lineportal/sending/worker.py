@@ -7,8 +7,6 @@ import logging
 import time
 from collections.abc import Callable
 
-from django.db import transaction
-
 from lineportal.accounts.models import Road
 from lineportal.providers import http
 from lineportal.providers.base import Provider
@@ -71,8 +69,7 @@ class RoadWork:
     def _reserve_now(self, count: int) -> pacing.Slots:
         moment = clock.now()
         self._clock.set(moment)
-        with transaction.atomic():
-            return pacing.reserve(self.road, wanted=count, at=moment)
+        return pacing.reserve(self.road, wanted=count, at=moment)
 
     def _record_now(self, sent: list[Sent]) -> bool:
         at = self._clock.now()

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import signal
 from typing import Any
 
 import psycopg
@@ -19,6 +20,7 @@ log = logging.getLogger(__name__)
 
 CONCURRENCY = 16  # jobs at once; a road's lanes, the inbox, imports and house-keeping share them
 RETURN_SECONDS = 2.0
+_STOPS = (signal.SIGINT, signal.SIGTERM)
 GC_THRESHOLD = (50_000, 20, 100)  # of Python's collector; memory stays flat, see the benchmarks
 
 
@@ -42,15 +44,28 @@ class Command(BaseCommand):
 
 
 async def _work(concurrency: int) -> None:
+    loop, work = asyncio.get_running_loop(), asyncio.current_task()
+
+    def stop() -> None:
+        for number in _STOPS:
+            loop.remove_signal_handler(number)  # a second one ends the process at once
+        tasks.places.is_closing = True
+        if work:
+            work.cancel()
+
+    tasks.places.most = concurrency
+    for number in _STOPS:
+        loop.add_signal_handler(number, stop)
     try:
         while True:
             try:
                 await _work_while_connected(concurrency)
-                return
             except (ConnectorException, psycopg.OperationalError) as error:
                 # The database restarts, or the network is away: this process outlives both.
                 log.warning("the database is away (%s); trying again", type(error).__name__)
-                await asyncio.sleep(RETURN_SECONDS)
+            await asyncio.sleep(RETURN_SECONDS)
+    except asyncio.CancelledError:
+        pass  # told to stop; jobs that ran are done
     finally:
         await tasks.close()
 
@@ -63,7 +78,8 @@ async def _work_while_connected(concurrency: int) -> None:
         await worker_app.run_worker_async(
             concurrency=concurrency,
             delete_jobs="always",
-            install_signal_handlers=True,
+            install_signal_handlers=False,
+            worker_middleware=[tasks.places.count],
             fetch_job_polling_interval=1.0,
             update_heartbeat_interval=tasks.HEARTBEAT_SECONDS,
             stalled_worker_timeout=tasks.STALLED_SECONDS,
