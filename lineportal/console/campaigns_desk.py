@@ -17,6 +17,7 @@ from django.utils.formats import localize
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
+from unfold.widgets import UnfoldAdminFileFieldWidget
 
 from lineportal.accounts import access
 from lineportal.console.base import ActForm, Desk, user_of, wording
@@ -61,6 +62,7 @@ class CampaignForm(forms.ModelForm[Campaign]):
     file = forms.FileField(
         label=gettext_lazy("Or one message per row of a file"),
         required=False,
+        widget=UnfoldAdminFileFieldWidget,
         help_text=gettext_lazy("CSV or XLSX with a column “phone” and the values of each row."),
     )
 
@@ -70,6 +72,16 @@ class CampaignForm(forms.ModelForm[Campaign]):
             "account", "template", "name", "item_column", "scheduled_at", "not_after",
             "canary_size",
         )  # fmt: skip
+        help_texts: ClassVar = {
+            "item_column": gettext_lazy(
+                "The column that tells rows of one person apart, such as an order number."
+                " Empty: one row per person."
+            ),
+            "not_after": gettext_lazy("What has not left by then never leaves."),
+            "canary_size": gettext_lazy(
+                "Send so many first, then wait until a person lets it go on."
+            ),
+        }
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}

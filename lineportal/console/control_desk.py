@@ -16,6 +16,7 @@ from django.utils.html import format_html
 from django.utils.text import format_lazy
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
+from unfold.widgets import UnfoldAdminTextInputWidget, UnfoldBooleanSwitchWidget
 
 from lineportal.accounts import access
 from lineportal.console.base import ActForm, Desk, user_of
@@ -70,6 +71,10 @@ class StopDesk(Desk):
         if obj is None:
             return ("account", "reason")
         return ("account", "reason", "stopped_by", "stopped_at", "lifted_by", "lifted_at")
+
+    def get_form(self, request: HttpRequest, obj: Any = None, **kw: Any) -> Any:
+        # How to fill a field in is of no use beside what was filled in.
+        return super().get_form(request, obj, **(kw | {"help_texts": {}} if obj else kw))
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         made = stops.stop(
@@ -149,11 +154,13 @@ def _hours_fields() -> dict[str, forms.Field]:
         fields[f"{category}_from"] = forms.CharField(
             label=label(gettext_lazy("{category}: from")),
             required=False,
+            widget=UnfoldAdminTextInputWidget,
             help_text=gettext_lazy("Such as 09:00. Empty: at any time."),
         )
         fields[f"{category}_to"] = forms.CharField(
             label=label(gettext_lazy("{category}: to")),
             required=False,
+            widget=UnfoldAdminTextInputWidget,
             help_text=gettext_lazy("Such as 21:00; 24:00 is midnight."),
         )
         fields[f"{category}_weekdays"] = forms.MultipleChoiceField(
@@ -163,11 +170,14 @@ def _hours_fields() -> dict[str, forms.Field]:
             widget=forms.CheckboxSelectMultiple,
         )
         fields[f"{category}_on_holidays"] = forms.BooleanField(
-            label=label(gettext_lazy("{category}: on public holidays too")), required=False
+            label=label(gettext_lazy("{category}: on public holidays too")),
+            required=False,
+            widget=UnfoldBooleanSwitchWidget,
         )
         fields[f"{category}_closed_on"] = forms.CharField(
             label=label(gettext_lazy("{category}: never on")),
             required=False,
+            widget=UnfoldAdminTextInputWidget,
             help_text=gettext_lazy("Dates such as 2026-12-31, with commas between."),
         )
     return fields

@@ -26,6 +26,8 @@ ANSWER_LIMIT = 65_536  # bytes of an answer that are read; providers send a few 
 _NOT_CONNECTED = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
 _NO_ADDRESS = (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError)
 
+_BROKE_OFF = "The connection broke before the answer was read."
+
 _PHONE = re.compile(r"\+?\d(?:[ ().,/-]{0,3}\d){7,}")
 _LONG_TOKEN = re.compile(r"[A-Za-z0-9+/=_\-.]{32,}")
 
@@ -101,8 +103,13 @@ def failure(error: BaseException) -> SendResult:
     if isinstance(error, asyncio.TimeoutError):
         detail = "No answer in time after the request was sent."
     else:
-        detail = "The connection broke before the answer was read."
+        detail = _BROKE_OFF
     return SendResult(Outcome.UNCERTAIN, code=name, detail=detail)
+
+
+def is_broken(result: SendResult) -> bool:
+    """Return whether a request's connection broke, rather than that its time ran out."""
+    return result.detail == _BROKE_OFF
 
 
 def masked(text: str, *, hidden: Iterable[str] = ()) -> str:

@@ -48,8 +48,8 @@ _NOW = """
 _RESERVE = f"""
     WITH pace AS ({_NOW} FOR UPDATE),
     slots AS (
-        SELECT *, CASE WHEN begin_at < %(at)s + %(horizon)s
-                       THEN greatest(1, least(%(wanted)s, floor(rate * %(stretch)s))) ELSE 0 END AS n
+        SELECT *, CASE WHEN begin_at >= %(at)s + %(horizon)s THEN 0
+                       ELSE greatest(1, least(%(wanted)s, floor(rate * %(stretch)s))) END AS n
         FROM pace
     ), used AS (
         UPDATE sending_pace SET next_at = begin_at + n / rate * interval '1 second',
@@ -79,7 +79,7 @@ def reserve(road: Road, *, wanted: int, at: datetime) -> Slots:
 
 
 def _asked(sql: str, road: Road, *, at: datetime, wanted: int = 0) -> tuple[Any, ...]:
-    given = {
+    given: dict[str, Any] = {
         "road": road.pk,
         "at": at,
         "soon": SOON,

@@ -16,7 +16,15 @@ from dataclasses import dataclass
 import aiohttp
 from django.db import InterfaceError, OperationalError
 
-from lineportal.providers.base import Outcome, OutgoingMessage, Provider, SendResult, WireRequest
+from lineportal.providers import http
+from lineportal.providers.base import (
+    FaultScope,
+    Outcome,
+    OutgoingMessage,
+    Provider,
+    SendResult,
+    WireRequest,
+)
 from lineportal.sending.due import Claimed
 from lineportal.sending.outbox import Sent
 
@@ -33,6 +41,9 @@ AGAIN_SECONDS = 1.0  # between tries to write them
 LAST_TRIES = 30  # when the process is told to stop: longer than a restart of the database
 
 LOST_CONNECTION = (OperationalError, InterfaceError)
+HELD_BACK = SendResult(
+    Outcome.UNAVAILABLE, code="held_back", detail="The road was held back; nothing was sent."
+)
 _TOO_SLOW = SendResult(
     Outcome.UNAVAILABLE, code="too_slow", detail="The worker was too slow; nothing was sent."
 )
@@ -132,11 +143,19 @@ class Posting:
                 else:
                     result = await self._provider.send(self._session, post.drawn, post.request)
                 self.settle(Sent(post.message, result))
+                if self._waiting and _is_bad_for_all(result):
+                    self._hold_back()
             except Exception:
                 self.troubles += 1
                 log.exception("a provider raised; the sweep settles the message")
             finally:
                 self.leave(1)
+
+    def _hold_back(self) -> None:
+        for post in self._waiting:
+            self.settle(Sent(post.message, HELD_BACK))
+        self.leave(len(self._waiting))
+        self._waiting.clear()
 
     async def _keep_watching(self) -> None:
         """Open more requests while posts are late for want of them, not of the processor."""
@@ -186,3 +205,12 @@ class Posting:
                 self.troubles += 1
                 log.exception("results of %d messages are lost; the sweep settles them", len(sent))
                 return
+
+
+def _is_bad_for_all(result: SendResult) -> bool:
+    """Return whether whatever is posted next would fare no better, so that it had better wait."""
+    if result.outcome is Outcome.FAULT:
+        return result.scope is not FaultScope.MESSAGE
+    if result.outcome is Outcome.UNCERTAIN:
+        return http.is_broken(result)
+    return result.outcome in (Outcome.THROTTLED, Outcome.UNAVAILABLE)

@@ -64,9 +64,9 @@ def report(campaign: Campaign, *, at: datetime) -> Report:
     waiting = by_status.get(Status.QUEUED, 0)
     rate, finishes_at = 0.0, None
     wait = waiting_for.why(campaign, at=at)
-    if campaign.state == Campaign.State.RUNNING and waiting:
+    if campaign.state == Campaign.State.RUNNING and waiting and not wait.sentence:
         rate = _rate(campaign, at=at)
-        if rate and not wait.sentence:
+        if rate:
             finishes_at = at + timedelta(seconds=waiting / rate)
     return Report(
         state=campaign.state,

@@ -17,7 +17,6 @@ from typing import Any, Protocol, TypeVar
 
 from lineportal.providers import http
 from lineportal.providers.base import (
-    Outcome,
     OutgoingMessage,
     Provider,
     SendResult,
@@ -27,7 +26,7 @@ from lineportal.sending import clock, outbox, pacing
 from lineportal.sending.drawing import Drawing, draw, drawings
 from lineportal.sending.due import LEASE, Claimed
 from lineportal.sending.outbox import Claim, Sent
-from lineportal.sending.posting import LOST_CONNECTION, Posting
+from lineportal.sending.posting import HELD_BACK, LOST_CONNECTION, Posting
 from lineportal.sending.slots import HeldSlots, Run
 
 log = logging.getLogger(__name__)
@@ -41,9 +40,6 @@ POST_SECONDS = LEASE.total_seconds() - http.TOTAL_SECONDS
 
 HELD_SECONDS = 1.0  # a road with no slots for longer gets its messages back
 
-_HELD_BACK = SendResult(
-    Outcome.UNAVAILABLE, code="held_back", detail="The road was held back; nothing was sent."
-)
 _EMPTY_SHA256 = hashlib.sha256(b"").hexdigest()
 
 Result = TypeVar("Result")
@@ -204,7 +200,7 @@ class Sender:
             for (message, drawn, request), moment in zip(posts, moments, strict=False):
                 self._posting.post(message, drawn, request, post_at=moment, ends_at=ends_at)
                 held -= 1  # the post gives its own back
-            unsent += [Sent(message, _HELD_BACK) for message, *_ in posts[len(moments) :]]
+            unsent += [Sent(message, HELD_BACK) for message, *_ in posts[len(moments) :]]
             for each in unsent:
                 if each.message.id in begun:
                     self._posting.settle(each)

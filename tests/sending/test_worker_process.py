@@ -23,6 +23,7 @@ from lineportal.sending import campaigns
 from lineportal.sending.models import Campaign, Lease, Message
 from lineportal.sending.statuses import Status
 from tests import factories
+from tests.drills.programs import free_port
 from tests.line import Line
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -148,6 +149,25 @@ def test_told_to_stop_a_worker_ends_what_it_began_and_gives_the_rest_back(
     assert set(ends) <= {Status.ACCEPTED, Status.QUEUED}
     assert not Lease.objects.exists()
     assert ends[Status.ACCEPTED] == sum(posted(line).values())
+
+
+def test_a_worker_that_waits_for_its_database_can_be_stopped() -> None:
+    nobody = f"postgresql://nobody@127.0.0.1:{free_port()}/none"
+    with subprocess.Popen(
+        [sys.executable, "manage.py", "run_worker"],
+        cwd=PROJECT,
+        env={**os.environ, "DATABASE_URL": nobody, "LINEPORTAL_DEBUG": "1"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as worker:
+        try:
+            assert any("the database is away" in said for said in worker.stderr or ())
+            worker.terminate()
+            assert worker.wait(20) == 0
+        finally:
+            worker.kill()
 
 
 def test_all_workers_together_keep_the_rate(

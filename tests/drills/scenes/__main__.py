@@ -27,7 +27,7 @@ def drills(options: argparse.Namespace) -> dict[str, Callable[[Stage], None]]:
         "kill-all": partial(kills.all_at_once, messages=1_000),
         "database-restarted": partial(database.restarted, messages=2_000),
         "database-killed": partial(database.killed, messages=2_000),
-        "line-down": partial(provider.down, messages=1_000),
+        "line-down": partial(provider.down, messages=2_000),
         "line-slow": partial(provider.slow, messages=400),
         "line-silent": partial(provider.silent, messages=800),
         "line-500": partial(provider.errors, messages=2_000),

@@ -14,7 +14,8 @@ LATE_SECONDS = 13.0  # longer than the client waits for an answer
 
 def down(stage: Stage, *, messages: int) -> None:
     """Kill the simulator while POSTs wait for their answers; start it some seconds later."""
-    stage.begin(people=messages, rate=100)
+    # Fast enough that every connection of both workers waits long before the first gives up.
+    stage.begin(people=messages, rate=400)
     stage.until_sent(messages // 4)
     # From here on nothing is accepted, so the log read below misses nothing that was.
     stage.simulator.fault("hang", seconds=60, times=10**9)
