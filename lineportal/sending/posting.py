@@ -118,7 +118,9 @@ class Posting:
 
     async def close(self) -> None:
         """Wait for the posts under way, and write their results."""
-        while self._posters:
+        while self._waiting or self._posters:
+            if self._waiting:
+                self._start_poster()
             await asyncio.wait(self._posters)
         self._watch.cancel()
         self._is_closing = True
