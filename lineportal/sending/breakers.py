@@ -25,6 +25,13 @@ _STROKES = 400  # read at most to find them
 _CODES = {FaultScope.ACCOUNT: StopCode.ACCOUNT, FaultScope.TEMPLATE: StopCode.TEMPLATE}
 
 
+def is_shared(result: SendResult) -> bool:
+    """Return whether other messages of the road, or of the template, would end like this now."""
+    if result.outcome is Outcome.FAULT:
+        return result.scope is not FaultScope.MESSAGE
+    return result.outcome in (Outcome.THROTTLED, Outcome.UNAVAILABLE)
+
+
 def react(road: Road, sent: Sequence[Sent], *, at: datetime) -> bool:
     """Draw the consequences of recorded results; return whether the claim's rest must wait."""
     outcomes = {each.result.outcome for each in sent}
@@ -37,18 +44,14 @@ def react(road: Road, sent: Sequence[Sent], *, at: datetime) -> bool:
     if throttled:
         with transaction.atomic():
             pacing.slow_down(road, at=at, retry_after_seconds=throttled[0].retry_after_seconds)
-    faults = [
-        each
-        for each in sent
-        if each.result.outcome is Outcome.FAULT and each.result.scope is not FaultScope.MESSAGE
-    ]
-    for each in faults:
-        _stop_for_fault(road, each, at=at)
+    for each in sent:
+        if each.result.outcome is Outcome.FAULT and is_shared(each.result):
+            _stop_for_fault(road, each, at=at)
     if outcomes & {Outcome.REFUSED, Outcome.UNCERTAIN}:
         for campaign_id in {each.message.campaign_id for each in sent}:
             if campaign_id is not None:
                 _stop_for_rate(campaign_id, at=at)
-    return bool(throttled or faults or Outcome.UNAVAILABLE in outcomes)
+    return any(is_shared(each.result) for each in sent)
 
 
 def rates(campaign: Campaign) -> tuple[int, int, int]:

@@ -17,14 +17,8 @@ import aiohttp
 from django.db import InterfaceError, OperationalError
 
 from lineportal.providers import http
-from lineportal.providers.base import (
-    FaultScope,
-    Outcome,
-    OutgoingMessage,
-    Provider,
-    SendResult,
-    WireRequest,
-)
+from lineportal.providers.base import Outcome, OutgoingMessage, Provider, SendResult, WireRequest
+from lineportal.sending import breakers
 from lineportal.sending.due import Claimed
 from lineportal.sending.outbox import Sent
 
@@ -145,7 +139,7 @@ class Posting:
                 else:
                     result = await self._provider.send(self._session, post.drawn, post.request)
                 self.settle(Sent(post.message, result))
-                if self._waiting and _is_bad_for_all(result):
+                if breakers.is_shared(result) or http.is_broken(result):
                     self._hold_back()
             except Exception:
                 self.troubles += 1
@@ -154,6 +148,7 @@ class Posting:
                 self.leave(1)
 
     def _hold_back(self) -> None:
+        """Do not post what waits: it would fare no better."""
         for post in self._waiting:
             self.settle(Sent(post.message, HELD_BACK))
         self.leave(len(self._waiting))
@@ -207,12 +202,3 @@ class Posting:
                 self.troubles += 1
                 log.exception("results of %d messages are lost; the sweep settles them", len(sent))
                 return
-
-
-def _is_bad_for_all(result: SendResult) -> bool:
-    """Return whether whatever is posted next would fare no better, so that it had better wait."""
-    if result.outcome is Outcome.FAULT:
-        return result.scope is not FaultScope.MESSAGE
-    if result.outcome is Outcome.UNCERTAIN:
-        return http.is_broken(result)
-    return result.outcome in (Outcome.THROTTLED, Outcome.UNAVAILABLE)

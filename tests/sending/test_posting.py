@@ -81,6 +81,24 @@ async def post(posting: Posting, count: int, *, ends_at: float | None = None) ->
         )
 
 
+async def posted(
+    answer: Callable[[], Awaitable[None]],
+    result: SendResult = ACCEPTED,
+    *,
+    count: int = POSTS,
+    ends_at: float | None = None,
+) -> tuple[Slow, Writes]:
+    provider, writes = Slow(answer, result), Writes()
+    work = posting(provider, writes)
+    await post(work, count, ends_at=ends_at)
+    await work.close()
+    return provider, writes
+
+
+async def at_once() -> None:
+    pass
+
+
 def test_more_requests_are_open_while_the_provider_is_slow() -> None:
     async def run() -> tuple[Slow, Writes]:
         all_wait = asyncio.Barrier(POSTS)
@@ -89,11 +107,7 @@ def test_more_requests_are_open_while_the_provider_is_slow() -> None:
             async with asyncio.timeout(30):
                 await all_wait.wait()
 
-        provider, writes = Slow(answer), Writes()
-        work = posting(provider, writes)
-        await post(work, POSTS)
-        await work.close()
-        return provider, writes
+        return await posted(answer)
 
     provider, writes = asyncio.run(run())
 
@@ -102,36 +116,19 @@ def test_more_requests_are_open_while_the_provider_is_slow() -> None:
 
 
 def test_no_more_are_open_while_the_process_itself_is_what_posts_wait_for() -> None:
-    async def run() -> tuple[Slow, Writes]:
-        async def answer() -> None:
-            for _n in range(5):
-                time.sleep(0.001)  # noqa: ASYNC251 - what a busy event loop is
-                await asyncio.sleep(0)
+    async def answer() -> None:
+        for _n in range(5):
+            time.sleep(0.001)  # noqa: ASYNC251 - what a busy event loop is
+            await asyncio.sleep(0)
 
-        provider, writes = Slow(answer), Writes()
-        work = posting(provider, writes)
-        await post(work, POSTS)
-        await work.close()
-        return provider, writes
-
-    provider, writes = asyncio.run(run())
+    provider, writes = asyncio.run(posted(answer))
 
     assert provider.most <= POSTERS
     assert sorted(writes.ids) == list(range(POSTS))
 
 
 def test_what_was_begun_too_long_ago_is_not_posted() -> None:
-    async def run() -> tuple[Slow, Writes]:
-        async def answer() -> None:
-            pass
-
-        provider, writes = Slow(answer), Writes()
-        work = posting(provider, writes)
-        await post(work, 3, ends_at=time.monotonic() - 1)
-        await work.close()
-        return provider, writes
-
-    provider, writes = asyncio.run(run())
+    provider, writes = asyncio.run(posted(at_once, count=3, ends_at=time.monotonic() - 1))
 
     assert provider.most == 0
     assert sorted(writes.ids) == [0, 1, 2]
@@ -155,17 +152,7 @@ def test_what_was_begun_too_long_ago_is_not_posted() -> None:
 def test_what_waits_is_held_back_when_it_would_fare_no_better(
     result: SendResult, is_bad_for_all: bool
 ) -> None:
-    async def run() -> tuple[Slow, Writes]:
-        async def answer() -> None:
-            pass
-
-        provider, writes = Slow(answer, result), Writes()
-        work = posting(provider, writes)
-        await post(work, POSTS)
-        await work.close()
-        return provider, writes
-
-    provider, writes = asyncio.run(run())
+    provider, writes = asyncio.run(posted(at_once, result))
 
     assert (provider.sent < POSTS) == is_bad_for_all
     assert writes.codes["held_back"] == POSTS - provider.sent
