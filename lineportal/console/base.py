@@ -95,6 +95,8 @@ class Desk(ModelAdmin):  # type: ignore[misc]
 
     def get_form(self, request: HttpRequest, obj: Any = None, **kw: Any) -> Any:
         """Offer only the accounts that the user may touch."""
+        if obj is not None and not self.has_change_permission(request, obj):
+            kw["help_texts"] = {}  # how to fill a field in is of no use beside what it holds
         form = super().get_form(request, obj, **kw)
         if "account" in form.base_fields:
             form.base_fields["account"].queryset = access.accounts_of(request.user)

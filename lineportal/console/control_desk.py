@@ -72,10 +72,6 @@ class StopDesk(Desk):
             return ("account", "reason")
         return ("account", "reason", "stopped_by", "stopped_at", "lifted_by", "lifted_at")
 
-    def get_form(self, request: HttpRequest, obj: Any = None, **kw: Any) -> Any:
-        # How to fill a field in is of no use beside what was filled in.
-        return super().get_form(request, obj, **(kw | {"help_texts": {}} if obj else kw))
-
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         made = stops.stop(
             form.cleaned_data["account"],
