@@ -5,7 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+import django_filters
 from django.contrib.auth.models import User
+from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema_field
@@ -15,6 +17,7 @@ from rest_framework.request import Request
 from lineportal.accounts import access
 from lineportal.accounts.models import OfficialAccount
 from lineportal.sending import campaigns
+from recipients import phones
 from recipients.intake import Invalid
 from templates_app.models import MessageTemplate
 
@@ -41,6 +44,22 @@ class TemplateName(serializers.Field[Any, Any, Any, Any]):
 
     def to_representation(self, value: Any) -> Any:
         return value
+
+
+class PhoneFilter(django_filters.FilterSet):
+    """Rows of an account and of a phone, which is read as of the account's country."""
+
+    account = django_filters.CharFilter("account__slug")
+    phone = django_filters.CharFilter(method="with_phone")
+
+    def with_phone(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
+        slug = self.data.get("account", "")
+        account = OfficialAccount.objects.filter(slug=slug).first()
+        try:
+            number = phones.read(value, country=account.country if account else "TH")
+        except phones.UnreadablePhone as error:
+            raise Invalid("phone", _("Not understood: %s.") % error) from error
+        return rows.filter(phone=number.e164)
 
 
 def user_of(request: Request) -> User:

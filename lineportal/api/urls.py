@@ -8,8 +8,10 @@ from lineportal.api import (
     campaigns,
     control,
     errors,
+    imports,
     messages,
     recipients,
+    suppressions,
     templates,
 )
 
@@ -17,9 +19,9 @@ router = DefaultRouter()
 router.include_root_view = False
 router.register("accounts", accounts.Accounts, basename="account")
 router.register("templates", templates.Templates, basename="template")
-router.register("recipients/imports", recipients.Imports, basename="import")
+router.register("recipients/imports", imports.Imports, basename="import")
 router.register("recipients", recipients.Recipients, basename="recipient")
-router.register("suppressions", recipients.Suppressions, basename="suppression")
+router.register("suppressions", suppressions.Suppressions, basename="suppression")
 router.register("campaigns", campaigns.Campaigns, basename="campaign")
 router.register("stops", control.Stops, basename="stop")
 router.register("messages", messages.Messages, basename="message")
@@ -27,7 +29,7 @@ router.register("messages", messages.Messages, basename="message")
 # The schema is public knowledge; it holds no data.
 open_to_all = {"authentication_classes": [], "permission_classes": [AllowAny]}
 
-suppression_list = recipients.Suppressions.as_view(
+suppression_list = suppressions.Suppressions.as_view(
     {"get": "list", "post": "create", "delete": "lift"}
 )
 

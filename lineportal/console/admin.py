@@ -4,8 +4,10 @@ from lineportal.console import (
     accounts_desk,
     campaigns_desk,
     control_desk,
+    imports_desk,
     messages_desk,
-    recipients_desk,
+    people_desk,
+    suppressions_desk,
     templates_desk,
 )
 
@@ -13,7 +15,9 @@ __all__ = [
     "accounts_desk",
     "campaigns_desk",
     "control_desk",
+    "imports_desk",
     "messages_desk",
-    "recipients_desk",
+    "people_desk",
+    "suppressions_desk",
     "templates_desk",
 ]

@@ -1,4 +1,4 @@
-"""The recipients' pages: people with their verdicts and ledger, imports, suppressions."""
+"""The recipients' pages: a person with verdicts, ledger and messages."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ from typing import Any, ClassVar
 from django import forms
 from django.contrib import admin
 from django.contrib.auth.models import User
-from django.db import transaction
-from django.db.models import Model
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
@@ -18,15 +16,13 @@ from django.utils.translation import gettext_lazy
 
 from lineportal.accounts import access
 from lineportal.console.base import ActForm, Desk, user_of
-from lineportal.sending import audience, forgetting, lanes
-from recipients import eligibility, erasure, imports, intake, phones, suppression
+from lineportal.sending import audience, forgetting
+from recipients import eligibility, erasure, intake, phones
 from recipients.models import (
     Consent,
     FriendStatus,
     Recipient,
-    RecipientImport,
     Source,
-    Suppression,
 )
 
 _LOOK: dict[str, str] = {
@@ -192,119 +188,3 @@ class RecipientDesk(Desk):
             at=timezone.now(),
             source=Source.PERSON,
         )
-
-
-class ImportForm(forms.ModelForm[RecipientImport]):
-    upload = forms.FileField(
-        label=gettext_lazy("File"),
-        help_text=gettext_lazy(
-            "CSV or XLSX. Row 1 names the columns; “phone” or “line_user_id” is needed."
-        ),
-    )
-
-    class Meta:
-        model = RecipientImport
-        fields = ("account", "upload", "as_of", "source_text", "is_dry_run")
-        labels: ClassVar[dict[str, Any]] = {
-            "as_of": gettext_lazy("The file speaks of"),
-            "source_text": gettext_lazy("Where it comes from"),
-            "is_dry_run": gettext_lazy("Only count; change nothing"),
-        }
-
-
-@admin.register(RecipientImport)
-class ImportDesk(Desk):
-    view_permission = "recipients.view_recipientimport"
-    form = ImportForm
-    list_display = ("file_name", "account", "state", "rows", "created", "updated", "unchanged",
-                    "refused", "created_at")  # fmt: skip
-    list_filter = ("state", "account")
-    ordering = ("-id",)
-    list_select_related = ("account",)
-    change_form_outer_before_template = "console/import.html"
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return bool(request.user.has_perm(imports.IMPORT))
-
-    def get_queryset(self, request: HttpRequest) -> Any:
-        return super().get_queryset(request).defer("file")
-
-    def get_fields(self, request: HttpRequest, obj: Any = None) -> Sequence[str]:
-        if obj is None:
-            return ("account", "upload", "as_of", "source_text", "is_dry_run")
-        return (
-            "account", "file_name", "file_sha256", "encoding", "as_of", "source_text",
-            "is_dry_run", "started_by", "created_at", "finished_at",
-        )  # fmt: skip
-
-    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
-        values = form.cleaned_data
-        with transaction.atomic():
-            job = imports.receive(
-                values["account"],
-                name=values["upload"].name,
-                content=values["upload"].read(),
-                at=timezone.now(),
-                by=user_of(request),
-                as_of=values["as_of"],
-                source_text=values["source_text"],
-                is_dry_run=values["is_dry_run"],
-            )
-            lanes.wake_import(job.pk)
-        obj.pk = job.pk
-
-    def panel(self, obj: Any, request: HttpRequest) -> dict[str, Any]:
-        return {
-            "refusals": obj.refusals.order_by("row")[:500],
-            "is_live": obj.state in ("queued", "running"),
-        }
-
-
-class SuppressionForm(forms.ModelForm[Suppression]):
-    phone = forms.CharField(label=gettext_lazy("Phone"), max_length=40)
-
-    class Meta:
-        model = Suppression
-        fields = ("account", "phone", "reason", "until")
-
-    def _post_clean(self) -> None:
-        """Leave the row alone: `suppression.add` reads the number and writes."""
-
-
-@admin.register(Suppression)
-class SuppressionDesk(Desk):
-    view_permission = "recipients.view_suppression"
-    form = SuppressionForm
-    list_display = ("masked_phone", "account", "reason", "until", "created_at", "lifted_at")
-    list_filter = ("account",)
-    ordering = ("-id",)
-    readonly_fields = ("masked_phone",)
-    change_form_outer_before_template = "console/buttons.html"
-    act_labels: ClassVar[dict[str, Any]] = {"lift": gettext_lazy("Lift the suppression")}
-    act_forms: ClassVar[dict[str, type[ActForm]]] = {"lift": ActForm}
-
-    @admin.display(description=gettext_lazy("Phone"))
-    def masked_phone(self, row: Suppression) -> str:
-        return phones.mask(row.phone)
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return bool(request.user.has_perm(suppression.SUPPRESS))
-
-    def get_fields(self, request: HttpRequest, obj: Model | None = None) -> Sequence[str]:
-        first = "phone" if obj is None else "masked_phone"
-        rest = () if obj is None else ("created_by", "created_at", "lifted_at")
-        return ("account", first, "reason", "until", *rest)
-
-    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
-        values = form.cleaned_data
-        made = suppression.add(
-            values.pop("account"), by=user_of(request), at=timezone.now(), **values
-        )
-        obj.pk, obj.phone = made.pk, made.phone
-
-    def available_acts(self, obj: Any, user: User) -> Sequence[str]:
-        may = access.may(user, suppression.SUPPRESS, obj.account_id)
-        return ["lift"] if may and obj.lifted_at is None else []
-
-    def do(self, act: str, obj: Any, request: HttpRequest, details: dict[str, Any]) -> Any:
-        suppression.lift(obj, by=user_of(request), at=timezone.now())

@@ -1,0 +1,21 @@
+"""The people we hold, what we know of them, and how we came to know it."""
+
+from recipients.models.barred import ErasedPhone, Suppression
+from recipients.models.imports import ImportedPerson, ImportRefusal, RecipientImport
+from recipients.models.ledger import ConsentEvidence, ConsentRecord, MarketingOptOut
+from recipients.models.people import Consent, FriendStatus, Recipient, Source
+
+__all__ = [
+    "Consent",
+    "ConsentEvidence",
+    "ConsentRecord",
+    "ErasedPhone",
+    "FriendStatus",
+    "ImportRefusal",
+    "ImportedPerson",
+    "MarketingOptOut",
+    "Recipient",
+    "RecipientImport",
+    "Source",
+    "Suppression",
+]

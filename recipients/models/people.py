@@ -1,0 +1,134 @@
+"""A person of one account: what we hold of them, and where each fact came from.
+
+A recipient's `consent` and `friend_status` are the newest facts in its ledger (`ConsentRecord`);
+only `consent.py` and the import write them, always together with a ledger entry.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import pgtrigger
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from lineportal.accounts.models import OfficialAccount
+
+
+class Consent(models.TextChoices):
+    """LINE's own setting of the person, as far as we know it; it holds for every account."""
+
+    AGREED = "agreed", _("Agreed")
+    NOT_SET = (
+        "not_set",
+        _("Not set"),
+    )  # asked by LINE at the first message, for 24 hours
+    REJECTED = "rejected", _("Rejected")
+
+
+class FriendStatus(models.TextChoices):
+    """The person's relation to one Official Account."""
+
+    FRIEND = "friend", _("Friend")
+    NOT_FRIEND = "not_friend", _("Not a friend")
+    BLOCKED = "blocked", _("Blocked us")
+
+
+class Source(models.TextChoices):
+    """Where a fact came from."""
+
+    ASSUMED = "assumed", _("assumed for a new person")
+    IMPORT = "import", _("an imported file")
+    API = "api", _("an API caller")
+    PERSON = "person", _("entered in the console")
+    LINE = "line", _("an event from LINE")
+
+
+class Recipient(models.Model):
+    account = models.ForeignKey(OfficialAccount, models.PROTECT, related_name="recipients")
+    phone = models.CharField(max_length=16, null=True, blank=True)  # E.164
+    phone_country = models.CharField(max_length=3, blank=True)  # ISO region of the number
+    line_user_id = models.CharField(max_length=33, null=True, blank=True)
+    consent = models.CharField(max_length=8, choices=Consent, default=Consent.NOT_SET)
+    consent_source = models.CharField(max_length=8, choices=Source, default=Source.ASSUMED)
+    consent_observed_at = models.DateTimeField(null=True, blank=True)  # null: only assumed
+    friend_status = models.CharField(
+        max_length=10, choices=FriendStatus, default=FriendStatus.NOT_FRIEND
+    )
+    friend_source = models.CharField(max_length=8, choices=Source, default=Source.ASSUMED)
+    friend_observed_at = models.DateTimeField(null=True, blank=True)
+    attributes = models.JSONField(default=dict, blank=True)  # text by name, for placeholders
+    created_at = models.DateTimeField()
+    updated_at = models.DateTimeField()
+    erased_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("recipient")
+        verbose_name_plural = _("recipients")
+        permissions: ClassVar = [
+            ("import_recipient", "May import recipients from files"),
+            ("suppress_recipient", "May suppress phone numbers"),
+            ("erase_recipient", "May erase a person"),
+            ("reveal_phone", "May see whole phone numbers"),
+        ]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["account", "phone"], name="a_phone_is_one_person_per_account"
+            ),
+            models.UniqueConstraint(
+                fields=["account", "line_user_id"],
+                name="a_user_id_is_one_person_per_account",
+            ),
+            models.CheckConstraint(
+                condition=Q(phone__isnull=False)
+                | Q(line_user_id__isnull=False)
+                | Q(erased_at__isnull=False),
+                name="a_recipient_can_be_addressed",
+            ),
+            models.CheckConstraint(
+                condition=Q(phone__isnull=True) | Q(phone__regex=r"^\+[1-9][0-9]{6,14}$"),
+                name="a_phone_is_e164",
+            ),
+            models.CheckConstraint(
+                condition=Q(line_user_id__isnull=True) | Q(line_user_id__regex=r"^U[0-9a-f]{32}$"),
+                name="a_line_user_id_is_u_and_32_hex",
+            ),
+            models.CheckConstraint(
+                condition=Q(consent__in=Consent.values), name="consent_is_one_of_three"
+            ),
+            models.CheckConstraint(
+                condition=Q(friend_status__in=FriendStatus.values),
+                name="friend_status_is_one_of_three",
+            ),
+        ]
+        indexes: ClassVar = [
+            # LINE's consent belongs to the phone, on every account
+            models.Index(fields=["phone"], name="recipient_by_phone"),
+            # Counts and filters of the audience by consent and friend status
+            models.Index(
+                fields=["account", "consent", "friend_status"],
+                name="recipient_by_standing",
+            ),
+        ]
+        triggers: ClassVar = [
+            pgtrigger.Protect(name="recipients_are_erased_not_deleted", operation=pgtrigger.Delete),
+            pgtrigger.Trigger(
+                name="consent_never_returns_to_not_set",
+                when=pgtrigger.Before,
+                operation=pgtrigger.Update,
+                condition=pgtrigger.Q(new__consent="not_set")
+                & ~pgtrigger.Q(old__consent="not_set"),
+                func="RAISE EXCEPTION 'lineportal: consent never returns to not set';",
+            ),
+            pgtrigger.Trigger(
+                name="a_recipient_stays_with_its_account",
+                when=pgtrigger.Before,
+                operation=pgtrigger.Update,
+                condition=pgtrigger.Q(old__account_id__df=pgtrigger.F("new__account_id")),
+                func="RAISE EXCEPTION 'lineportal: a recipient stays with its account';",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{_('Recipient')} {self.pk}"
