@@ -9,6 +9,7 @@ from datetime import datetime
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
+from django.db.models import QuerySet
 
 from lineportal.accounts import access
 from lineportal.accounts.models import OfficialAccount
@@ -63,7 +64,27 @@ def forgotten(account: OfficialAccount, phone: str) -> Recipient | None:
     return Recipient.objects.filter(account=account, erased_at=erased.erased_at).first()
 
 
+def tombstones(account: OfficialAccount) -> QuerySet[ErasedPhone]:
+    """Return the digests of those who asked this account to forget them."""
+    return ErasedPhone.objects.filter(account=account)
+
+
+def digest_sql(address: str) -> tuple[str, list[bytes]]:
+    """Return SQL (and its parameters) for the digest of an address given as SQL.
+
+    HMAC-SHA256 by hand (RFC 2104), as PostgreSQL has SHA-256 but no HMAC of its own.
+    """
+    key = _key()
+    block = (hashlib.sha256(key).digest() if len(key) > 64 else key).ljust(64, b"\0")
+    outer, inner = bytes(byte ^ 0x5C for byte in block), bytes(byte ^ 0x36 for byte in block)
+    sql = f"encode(sha256(%s::bytea || sha256(%s::bytea || convert_to({address}, 'UTF8'))), 'hex')"
+    return sql, [outer, inner]
+
+
 def digest(phone: str) -> str:
     """Return the keyed digest of a number: a plain hash of so few numbers could be undone."""
-    key = f"erased:{settings.SECRET_KEY}".encode()
-    return hmac.new(key, phone.encode(), hashlib.sha256).hexdigest()
+    return hmac.new(_key(), phone.encode(), hashlib.sha256).hexdigest()
+
+
+def _key() -> bytes:
+    return f"erased:{settings.SECRET_KEY}".encode()
