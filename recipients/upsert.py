@@ -171,8 +171,6 @@ class _Upsert:
             """
         )
 
-    # --- who is refused
-
     def _refuse(self, rows: str, **more: Any) -> int:
         """Take rows out, and keep what they said; `rows` selects (row, "column", reason)."""
         header = self._job.header or []
