@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from lineportal.accounts.models import OfficialAccount
 from recipients import consent, erasure, sheets
 from recipients.file_rows import Person, Refused
-from recipients.models import ConsentRecord, ErasedPhone, Recipient, RecipientImport, Source
+from recipients.models import ConsentRecord, Recipient, RecipientImport, Source
 
 BATCH = 2_000  # rows
 
@@ -64,7 +64,11 @@ def take(
     for row in by_user_id.values():
         if row.phone in by_phone:
             by_user_id[row.line_user_id] = by_phone[row.phone]
-    erased = _erased(job.account, [p.phone for _n, p in people if p.phone])
+    erased = erasure.erased_among(
+        job.account,
+        phones=[p.phone for _n, p in people if p.phone],
+        line_user_ids=[p.line_user_id for _n, p in people if p.line_user_id],
+    )
     elsewhere = _consent_elsewhere(job.account, [p.phone for _n, p in people if p.phone])
     batch = _Batch()
     for number, person in people:
@@ -72,9 +76,9 @@ def take(
             if _is_repeated(person, seen):
                 counts.unchanged += 1
                 continue
-            if person.phone in erased:
+            if person.phone in erased or person.line_user_id in erased:
                 raise Refused(
-                    sheet.letter("phone"),
+                    sheet.letter("phone" if person.phone in erased else "line_user_id"),
                     _("this person asked to be forgotten and is not imported again"),
                 )
             held = by_phone.get(person.phone) or by_user_id.get(person.line_user_id)
@@ -113,12 +117,6 @@ def _is_repeated(person: Person, seen: Seen) -> bool:
             % {"row": number},
         )
     return True
-
-
-def _erased(account: OfficialAccount, numbers: list[str]) -> set[str]:
-    digests = {erasure.digest(number): number for number in numbers}
-    found = ErasedPhone.objects.filter(account=account, digest__in=digests)
-    return {digests[digest] for digest in found.values_list("digest", flat=True)}
 
 
 def _consent_elsewhere(account: OfficialAccount, numbers: list[str]) -> dict[str, Recipient]:

@@ -182,8 +182,6 @@ def _recipient(
     fields: dict[str, Any]
     if phone:
         number = intake.read_phone(account, phone)
-        if forgotten := erasure.forgotten(account, number.e164):
-            return forgotten  # the rule `erased` excludes the message
         fields = {"phone": number.e164}
         extra = {"phone_country": number.country}
     else:
@@ -191,6 +189,8 @@ def _recipient(
             fields, extra = {"line_user_id": words.line_user_id(str(line_user_id))}, {}
         except words.UnreadableUserId as error:
             raise Invalid("line_user_id", str(error)) from error
+    if forgotten := erasure.forgotten(account, *fields.values()):
+        return forgotten  # the rule `erased` excludes the message
     recipient, is_new = Recipient.objects.get_or_create(
         account=account,
         **fields,
