@@ -10,7 +10,7 @@ import base64
 import functools
 import hashlib
 import hmac
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -131,6 +131,27 @@ def erased_among(
         again = Recipient.objects.filter(account=account, line_user_id__in=ids)
         ids -= set(again.values_list("line_user_id", flat=True))
     return frozenset(found | ids)
+
+
+def erased_users(named: Collection[tuple[int, str]]) -> dict[tuple[int, str], datetime]:
+    """Return when those of (account id, LINE user id) were forgotten who are not held again."""
+    accounts = {account_id for account_id, _user in named}
+    if not named or not ErasedPhone.objects.filter(account__in=accounts).exists():
+        return {}
+    of = {(pk, digest): (pk, user) for pk, user in named for digest in digests(user)}
+    rows = ErasedPhone.objects.filter(account__in=accounts, digest__in=[each for _, each in of])
+    found = {
+        of[pk, digest]: moment
+        for pk, digest, moment in rows.values_list("account", "digest", "erased_at")
+        if (pk, digest) in of
+    }
+    if found:
+        again = Recipient.objects.filter(
+            account__in=accounts, line_user_id__in=[user for _pk, user in found]
+        )
+        for held in again.values_list("account", "line_user_id"):
+            found.pop(held, None)  # type: ignore[arg-type]
+    return found
 
 
 def digests_of(account: OfficialAccount) -> frozenset[str]:

@@ -12,14 +12,18 @@ _SHORT = 3  # letters: values this short stand in words by chance
 
 
 class MissingPurpose(Exception):
-    """Something personal was asked for without saying what for."""
+    """Something was asked for that needs a purpose or reason; `field` says which is missing."""
+
+    def __init__(self, field: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.field = field
 
 
-def required(text: str) -> str:
-    """Return a purpose without outer spaces; raises MissingPurpose where there is none."""
+def required(text: str, field: str = "purpose") -> str:
+    """Return a purpose or reason without outer spaces; raises MissingPurpose without one."""
     text = " ".join(text.split())
     if not any(character.isalnum() for character in text):
-        raise MissingPurpose(_("Say what it is for; auditors will read it."))
+        raise MissingPurpose(field, _("Say what it is for; auditors will read it."))
     return text
 
 

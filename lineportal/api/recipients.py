@@ -15,6 +15,7 @@ from rest_framework.response import Response
 
 from lineportal.accounts import access
 from lineportal.api.fields import Moment, PhoneFilter, account_named, user_of
+from lineportal.api.privacy import PersonActs
 from lineportal.api.resource import Resource
 from lineportal.sending import audience
 from recipients import eligibility, intake
@@ -64,6 +65,7 @@ class RecipientFilter(PhoneFilter):
 
 
 class Recipients(
+    PersonActs,
     Resource,
     mixins.ListModelMixin,
     mixins.RetrieveModelMixin,

@@ -23,7 +23,7 @@ from unfold.admin import ModelAdmin
 from lineportal.accounts import access
 from lineportal.sending import campaigns, retries, routing, stops
 from lineportal.sending import messages as sending_messages
-from recipients import intake
+from recipients import intake, purposes
 from templates_app import content, workflow
 from templates_app.models import MessageTemplate
 
@@ -39,6 +39,7 @@ REFUSALS = (
     intake.Invalid,
     intake.Conflict,
     intake.PersonExists,
+    purposes.MissingPurpose,
     sending_messages.CannotSendAgain,
     retries.NothingToRetry,
     stops.AlreadyStopped,

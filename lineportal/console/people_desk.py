@@ -71,6 +71,14 @@ class StandingForm(ActForm):
     )
 
 
+class EraseForm(ActForm):
+    reason = forms.CharField(
+        label=gettext_lazy("Reason"),
+        max_length=200,
+        help_text=gettext_lazy("Auditors will read it; name nobody in it."),
+    )
+
+
 @admin.register(Recipient)
 class RecipientDesk(Desk):
     view_permission = "recipients.view_recipient"
@@ -94,7 +102,7 @@ class RecipientDesk(Desk):
         "standing": gettext_lazy("Record consent or friend status"),
         "erase": gettext_lazy("Forget this person"),
     }
-    act_forms: ClassVar[dict[str, type[ActForm]]] = {"standing": StandingForm, "erase": ActForm}
+    act_forms: ClassVar[dict[str, type[ActForm]]] = {"standing": StandingForm, "erase": EraseForm}
     act_notes: ClassVar[dict[str, Any]] = {
         "erase": gettext_lazy(
             "Number, LINE user id, attributes and what was sent are emptied for good; counts stay,"
@@ -179,7 +187,7 @@ class RecipientDesk(Desk):
 
     def do(self, act: str, obj: Any, request: HttpRequest, details: dict[str, Any]) -> Any:
         if act == "erase":
-            return forgetting.erase(obj, at=timezone.now(), by=user_of(request))
+            return forgetting.erase(obj, at=timezone.now(), by=user_of(request), **details)
         given = {name: value for name, value in details.items() if value}
         return intake.change(
             obj,
