@@ -26,6 +26,7 @@ from recipients import purposes
 from recipients.models import ConsentEvidence, ErasedPhone, Recipient, Suppression
 
 ERASE = "recipients.erase_recipient"
+NOBODY = "false"  # SQL: no row's owner was forgotten
 
 _BLOCK = 64  # bytes: SHA-256's own, to which HMAC pads a key
 _FEW = 1_000  # texts are looked up by their digests; of more, each is compared with all we hold
@@ -186,8 +187,7 @@ def digest_sql(column: str, key: Key | None = None) -> tuple[str, list[Any]]:
 def erased_sql(column: str, account: OfficialAccount) -> tuple[str, list[Any]]:
     """Return an SQL condition and its parameters: the column's owner asked to be forgotten.
 
-    Only what stands in the tombstones: a LINE user id that the account holds again (see
-    `is_erased`) must be let through before. "false" where the account forgot nobody.
+    As `is_erased`; NOBODY where the account forgot none.
     """
     terms: list[str] = []
     parameters: list[Any] = []
@@ -198,7 +198,13 @@ def erased_sql(column: str, account: OfficialAccount) -> tuple[str, list[Any]]:
             " WHERE account_id = %s AND key_id = %s)"
         )
         parameters += [*given, account.pk, key.id]
-    return f"({' OR '.join(terms)})" if terms else "false", parameters
+    if not terms:
+        return NOBODY, []
+    again = (
+        "EXISTS (SELECT FROM recipients_recipient again"
+        f" WHERE again.account_id = %s AND again.line_user_id = {column})"
+    )
+    return f"(({' OR '.join(terms)}) AND NOT {again})", [*parameters, account.pk]
 
 
 def unreadable() -> int:

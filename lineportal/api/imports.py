@@ -62,24 +62,24 @@ class Imports(Resource, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Recip
     def get_queryset(self) -> QuerySet[RecipientImport]:
         user = user_of(self.request)
         access.require(user, "recipients.view_recipientimport")
-        return access.limited(RecipientImport.objects.defer("file"), user)
+        return access.limited(RecipientImport.objects.all(), user)
 
     @extend_schema(request={"multipart/form-data": ImportIn}, responses={202: ImportMade})
     def create(self, request: Request) -> Response:
         if int(request.META.get("CONTENT_LENGTH") or 0) > imports.FILE_LIMIT + BODY_LIMIT:
-            raise TooLarge(_("The file is larger than 100 MB; split it."))
+            raise TooLarge(imports.too_large())
         given = ImportIn(data=request.data)
         given.is_valid(raise_exception=True)
         values = given.validated_data
         account = account_named(values["account"], user_of(request))
         upload = values["file"]
         if upload.size > imports.FILE_LIMIT:
-            raise TooLarge(_("The file is larger than 100 MB; split it."))
+            raise TooLarge(imports.too_large())
         with transaction.atomic():
             job = imports.receive(
                 account,
                 name=upload.name,
-                content=upload.read(),
+                file=upload.file,
                 at=timezone.now(),
                 by=user_of(request),
                 as_of=_as_of(values["as_of"], account),

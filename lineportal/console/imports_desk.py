@@ -52,9 +52,6 @@ class ImportDesk(Desk):
     def has_add_permission(self, request: HttpRequest) -> bool:
         return bool(request.user.has_perm(imports.IMPORT))
 
-    def get_queryset(self, request: HttpRequest) -> Any:
-        return super().get_queryset(request).defer("file")
-
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Sequence[str]:
         if obj is None:
             return ("account", "upload", "as_of", "source_text", "is_dry_run")
@@ -69,7 +66,7 @@ class ImportDesk(Desk):
             job = imports.receive(
                 values["account"],
                 name=values["upload"].name,
-                content=values["upload"].read(),
+                file=values["upload"].file,
                 at=timezone.now(),
                 by=user_of(request),
                 as_of=values["as_of"],

@@ -5,8 +5,12 @@ What decided and what was counted stays; the audit chain, which holds ids only, 
 
 from __future__ import annotations
 
+import io
+import re
+import unicodedata
 from collections.abc import Iterator
 from datetime import datetime
+from typing import BinaryIO
 
 import phonenumbers
 from django.contrib.auth.models import User
@@ -17,8 +21,9 @@ from lineportal.logs import MASK
 from lineportal.sending import inbox
 from lineportal.sending.models import Attempt, CampaignRow, Message, RequestKey
 from lineportal.sending.statuses import SOURCES, Status, Verdict
-from recipients import eligibility, erasure
-from recipients.models import Recipient
+from recipients import eligibility, erasure, uploads, upsert
+from recipients.models import Recipient, RecipientImport
+from recipients.sheets import encodings
 
 # Texts that people wrote, or that quote a file; each may name somebody. Then the account's column.
 _TEXTS = (
@@ -30,6 +35,7 @@ _TEXTS = (
 )
 # A provider's words are kept where they are a code of ours, which names nobody.
 _CODE = r"^[a-z_]{0,40}$"
+_DIGIT = re.compile(r"\d")
 
 
 def erase(recipient: Recipient, *, at: datetime, by: User | None, reason: str = "") -> Recipient:
@@ -47,6 +53,9 @@ def erase(recipient: Recipient, *, at: datetime, by: User | None, reason: str = 
 
 @transaction.atomic
 def _erase(recipient: Recipient, *, at: datetime, by: User | None, reason: str) -> Recipient:
+    with connection.cursor() as cursor:
+        # An import that is being written may hold the person in rows that it has judged already.
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [upsert.LOCK, recipient.account_id])
     # Locked as `erasure.erase` does first of all, so that what is read here is what goes.
     recipient = Recipient.objects.select_for_update().get(pk=recipient.pk)
     if recipient.erased_at is not None:
@@ -65,6 +74,8 @@ def _erase(recipient: Recipient, *, at: datetime, by: User | None, reason: str) 
     CampaignRow.objects.filter(recipient=recipient).update(values={}, item="")
     _seal_requests(recipient)
     _empty_webhooks(recipient.account_id, line_user_id or "", names)
+    _empty_refused_rows(recipient.account_id, phone, line_user_id)
+    _drop_trials(recipient.account_id, phone, line_user_id)
     _take_out_of_texts(recipient.account_id, phone, line_user_id)
     # Last, as it ends with the audit entry.
     return erasure.erase(recipient, at=at, by=by, reason=reason)
@@ -143,6 +154,60 @@ def _empty_webhooks(account_id: int, line_user_id: str, names: list[bytes]) -> N
                 "user": line_user_id,
             },
         )
+
+
+def _empty_refused_rows(account_id: int, phone: str | None, line_user_id: str | None) -> None:
+    """Empty the refused rows that are about the person, or name them in some cell."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            UPDATE recipients_importrefusal SET cells = NULL, phone = NULL, line_user_id = NULL
+            FROM recipients_recipientimport job
+            WHERE job.id = recipient_import_id AND job.account_id = %s AND (
+                recipients_importrefusal.phone = %s
+                OR recipients_importrefusal.line_user_id = %s OR cells::text ~* ANY(%s))
+            """,
+            [account_id, phone, line_user_id, list(_patterns(phone, line_user_id))],
+        )
+
+
+def _drop_trials(account_id: int, phone: str | None, line_user_id: str | None) -> None:
+    """Drop the kept files of finished dry runs that name the person, or may.
+
+    A workbook is compressed and other encodings are many, so only a file in UTF-8 that has no such
+    digits in a row is kept. A file that still waits is read soon, without the person.
+    """
+    trials = RecipientImport.objects.filter(
+        account_id=account_id, is_dry_run=True, state=RecipientImport.State.FINISHED
+    )
+    for trial in trials.filter(parts__isnull=False).distinct():
+        with uploads.opened(trial) as file:
+            may_name = trial.encoding != encodings.NAMES["utf-8-sig"] or _is_named(
+                file, _digits_of(phone), line_user_id or ""
+            )
+        if may_name:
+            uploads.drop(trial)
+
+
+def _is_named(file: BinaryIO, digits: str, line_user_id: str) -> bool:
+    text = io.TextIOWrapper(file, encoding="utf-8-sig", errors="replace")
+    seen = words = ""
+    while piece := text.read(1 << 20):
+        # Digits of every script, whatever stands between them.
+        numbers = unicodedata.normalize("NFKC", "".join(_DIGIT.findall(piece)))
+        seen = seen[-len(digits) :] + "".join(str(unicodedata.decimal(each)) for each in numbers)
+        words = words[-len(line_user_id) :] + piece.lower()
+        if (digits and digits in seen) or (line_user_id and line_user_id.lower() in words):
+            text.detach()
+            return True
+    text.detach()
+    return False
+
+
+def _digits_of(phone: str | None) -> str:
+    if not phone:
+        return ""
+    return phonenumbers.national_significant_number(phonenumbers.parse(phone))
 
 
 def _take_out_of_texts(account_id: int, phone: str | None, line_user_id: str | None) -> None:

@@ -9,6 +9,8 @@ from __future__ import annotations
 from typing import ClassVar
 
 import pgtrigger
+from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
@@ -59,6 +61,8 @@ class Recipient(models.Model):
     friend_source = models.CharField(max_length=8, choices=Source, default=Source.ASSUMED)
     friend_observed_at = models.DateTimeField(null=True, blank=True)
     attributes = models.JSONField(default=dict, blank=True)  # text by name, for placeholders
+    # Words of ours that audiences are chosen by; never shown to the person.
+    tags = ArrayField(models.CharField(max_length=50), default=list, blank=True, db_default=[])
     created_at = models.DateTimeField()
     updated_at = models.DateTimeField()
     erased_at = models.DateTimeField(null=True, blank=True)
@@ -110,6 +114,8 @@ class Recipient(models.Model):
                 fields=["account", "consent", "friend_status"],
                 name="recipient_by_standing",
             ),
+            # Audiences by tag; those without any cost nothing
+            GinIndex(fields=["tags"], condition=~Q(tags=[]), name="recipient_by_tag"),
         ]
         triggers: ClassVar = [
             pgtrigger.Protect(name="recipients_are_erased_not_deleted", operation=pgtrigger.Delete),

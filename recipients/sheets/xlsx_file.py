@@ -88,6 +88,9 @@ class XlsxFile:
         """Return the index of the first cell that shows a spreadsheet error, if any."""
         return next((index for index, cell in enumerate(cells) if cell in _ERRORS), None)
 
+    def share_read(self) -> None:
+        """Return nothing: how far a packed sheet has been read is not known."""
+
     def _parsed_rows(self) -> Iterator[tuple[int, list[dict[str, Any]]]]:
         with self._worksheet._get_source() as source:
             parser = WorkSheetParser(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import io
 from datetime import datetime, timedelta
 
 import pytest
@@ -71,7 +72,7 @@ def test_a_file_brings_neither_back(
         f"phone,line_user_id\n{factories.phone(1)},\n,{factories.user_id(1)}\n"
         f"{factories.phone(3)},{factories.user_id(3)}\n"
     )
-    job = imports.receive(account, name="x.csv", content=file.encode(), at=at, by=None)
+    job = imports.receive(account, name="x.csv", file=io.BytesIO(file.encode()), at=at, by=None)
     job = imports.run(job, at=at)
 
     assert (job.created, job.refused) == (1, 2)

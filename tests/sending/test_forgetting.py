@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import uuid
 from datetime import datetime, timedelta
@@ -97,7 +98,7 @@ def person(account: OfficialAccount, api: Api, at: datetime) -> Recipient:
 
     job = imports.receive(
         account, name=f"only {NATIONAL}.csv", at=at, by=by, source_text=f"call of {PHONE}",
-        content=f"phone,name\n{NATIONAL},{NAME}\n12,x\n".encode(),
+        file=io.BytesIO(f"phone,name\n{NATIONAL},{NAME}\n12,x\n".encode()),
     )  # fmt: skip
     assert imports.run(job, at=at).unchanged == 1
     suppression = {"account": account.slug, "phone": NATIONAL, "reason": f"{NAME}, {NATIONAL}"}
@@ -351,3 +352,46 @@ def test_other_texts_of_the_account_lose_the_number_only(
 
     kept = RecipientImport.objects.order_by("pk").values_list("file_name", flat=True)
     assert list(kept) == ["***.csv", "***", *names[2:]]
+
+
+def trial(account: OfficialAccount, content: bytes, at: datetime) -> RecipientImport:
+    job = imports.receive(
+        account, name="x", file=io.BytesIO(content), at=at, by=None, is_dry_run=True
+    )
+    return imports.run(job, at=at)
+
+
+def test_kept_files_of_trials_go_where_they_name_the_person_or_may(
+    account: OfficialAccount, at: datetime
+) -> None:
+    person = factories.recipient(account, 1, phone=PHONE, line_user_id=USER_ID)
+    wide = "".join(chr(ord(each) + 0xFEE0) for each in NATIONAL)
+    thai = "".join(chr(ord(each) - ord("0") + 0x0E50) for each in NATIONAL)
+    naming = [
+        f"phone\n{NATIONAL}\n".encode(),
+        f"phone\n+66 (0)89-765.4321\n".encode() + b"0812300001\n" * 100_000,
+        f"phone,name\n{wide},สมชาย\n".encode(),
+        f"phone\n{thai}\n".encode(),
+        f"line_user_id\n{USER_ID}\n".encode(),
+        f"phone\n{NATIONAL}\n".encode("utf-16"),
+    ]
+    others = [b"phone\n0812300001\n0812300002\n", "phone,name\n0812300003,สมชาย\n".encode()]
+    jobs = [trial(account, content, at) for content in (*naming, *others)]
+    assert all(job.parts.exists() for job in jobs)
+
+    forgetting.erase(person, at=at, by=None)
+
+    assert [job.parts.exists() for job in jobs] == [False] * len(naming) + [True] * len(others)
+
+
+def test_refused_rows_lose_what_stood_in_them(account: OfficialAccount, at: datetime) -> None:
+    person = factories.recipient(account, 1, phone=PHONE, line_user_id=None)
+    rows_ = f"phone,consent,name\n{NATIONAL},perhaps,{NAME}\n12,agreed,somebody\n"
+    job = imports.receive(account, name="x", file=io.BytesIO(rows_.encode()), at=at, by=None)
+    assert imports.run(job, at=at).refused == 2
+    assert found()["recipients_importrefusal"] == 1
+
+    forgetting.erase(person, at=at, by=None)
+
+    assert found() == {}
+    assert [bool(row.cells) for row in job.refusals.order_by("row")] == [False, True]

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('recipients', '0002_imported_people'),
+        ('recipients', '0003_import_at_scale'),
     ]
 
     operations = [
