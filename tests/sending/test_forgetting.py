@@ -369,7 +369,7 @@ def test_kept_files_of_trials_go_where_they_name_the_person_or_may(
     thai = "".join(chr(ord(each) - ord("0") + 0x0E50) for each in NATIONAL)
     naming = [
         f"phone\n{NATIONAL}\n".encode(),
-        f"phone\n+66 (0)89-765.4321\n".encode() + b"0812300001\n" * 100_000,
+        b"phone\n+66 (0)89-765.4321\n" + b"0812300001\n" * 100_000,
         f"phone,name\n{wide},สมชาย\n".encode(),
         f"phone\n{thai}\n".encode(),
         f"line_user_id\n{USER_ID}\n".encode(),
