@@ -63,8 +63,9 @@ def add(
     line_user_id = _read_user_id(details.line_user_id) if details.line_user_id else None
     if phone is None and line_user_id is None:
         raise Invalid("phone", _("Give a phone number or a LINE user id."))
-    if phone and erasure.is_erased(account, phone.e164):
-        raise Invalid("phone", _("This person asked to be forgotten and cannot be added again."))
+    for field, text in (("phone", phone.e164 if phone else None), ("line_user_id", line_user_id)):
+        if text and erasure.is_erased(account, text):
+            raise Invalid(field, _("This person asked to be forgotten and cannot be added again."))
     statement = _statement(details, by=by, at=at, source=source)
     try:
         with transaction.atomic():
@@ -186,6 +187,8 @@ def _set_address(recipient: Recipient, details: Details) -> None:
         line_user_id = _read_user_id(details.line_user_id)
         if recipient.line_user_id and recipient.line_user_id != line_user_id:
             raise Invalid("line_user_id", _("A person's LINE user id stays; add a new person."))
+        if erasure.is_erased(recipient.account, line_user_id):
+            raise Invalid("line_user_id", _("The owner of this id asked to be forgotten."))
         recipient.line_user_id = line_user_id
 
 

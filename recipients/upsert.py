@@ -18,7 +18,7 @@ from recipients.columns import Columns
 from recipients.consent_sql import decision_sql
 from recipients.models import Consent, FriendStatus, RecipientImport
 
-_LOCK = 0x696D7072  # "impr": the first half of the advisory lock of an account's imports
+LOCK = 0x696D7072  # "impr": the first half of the advisory lock of an account's imports
 
 # What we hold of the people of the rows, and what the rows do to it.
 _CONSENT_DOES = decision_sql(
@@ -67,7 +67,7 @@ class _Upsert:
     def run(self) -> Counts:
         # Plans are made for a million rows, not for the few of the statistics of a new table.
         self._do("SET LOCAL jit = off; SET LOCAL work_mem = '128MB'")
-        self._do("SELECT pg_advisory_xact_lock(%(lock)s, %(account)s)", lock=_LOCK)
+        self._do("SELECT pg_advisory_xact_lock(%(lock)s, %(account)s)", lock=LOCK)
         self._do("ANALYZE import_row")
         self._refuse_forgotten()
         self._match()
@@ -83,24 +83,19 @@ class _Upsert:
     # --- whom the rows are about
 
     def _refuse_forgotten(self) -> None:
-        tombstones = erasure.tombstones(self._job.account)
-        if not tombstones.exists():
-            return
-        for column, key in (("phone", "phone"), ("line_user_id", "line_user_id")):
-            sql, params = erasure.digest_sql(f"line.{column}")
+        for column in ("phone", "line_user_id"):
+            is_erased, params = erasure.erased_sql(f"line.{column}", self._job.account)
+            if is_erased == erasure.NOBODY:
+                return
             with connection.cursor() as cursor:
                 # Nothing of the row is kept: its person asked for that.
                 cursor.execute(
                     f"""
-                    WITH gone AS (
-                        DELETE FROM import_row line USING recipients_erasedphone erased
-                        WHERE erased.account_id = %s AND erased.digest = {sql}
-                        RETURNING line.row
-                    )
+                    WITH gone AS (DELETE FROM import_row line WHERE {is_erased} RETURNING line.row)
                     INSERT INTO import_refusal (row, "column", reason) SELECT row, %s, %s FROM gone
                     """,
                     [
-                        self._job.account_id, *params, self._columns.letter(key),
+                        *params, self._columns.letter(column),
                         _("this person asked to be forgotten and is not imported again"),
                     ],
                 )  # fmt: skip

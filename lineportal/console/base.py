@@ -23,7 +23,7 @@ from unfold.admin import ModelAdmin
 from lineportal.accounts import access
 from lineportal.sending import campaigns, retries, routing, stops
 from lineportal.sending import messages as sending_messages
-from recipients import intake
+from recipients import intake, purposes, reveals
 from templates_app import content, workflow
 from templates_app.models import MessageTemplate
 
@@ -39,6 +39,8 @@ REFUSALS = (
     intake.Invalid,
     intake.Conflict,
     intake.PersonExists,
+    purposes.MissingPurpose,
+    reveals.NoNumber,
     sending_messages.CannotSendAgain,
     retries.NothingToRetry,
     stops.AlreadyStopped,
@@ -112,7 +114,7 @@ class Desk(ModelAdmin):  # type: ignore[misc]
         return []
 
     def do(self, act: str, obj: Any, request: HttpRequest, details: dict[str, Any]) -> Any:
-        """Carry out one act; return the object to show next, or None to stay."""
+        """Carry out one act; return the object to show next, an answer, or None to stay."""
         raise Http404
 
     def act_url(self, obj: Any, act: str) -> str:
@@ -187,6 +189,8 @@ class Desk(ModelAdmin):  # type: ignore[misc]
             except REFUSALS as refusal:
                 messages.error(request, _sentence(refusal))
             else:
+                if isinstance(shown, HttpResponse):
+                    return shown
                 return HttpResponseRedirect(self.page_url(shown or obj))
         context = {
             **self.admin_site.each_context(request),

@@ -124,7 +124,7 @@ def _line(number: int, cells: Mapping[str, str], *, account: OfficialAccount, it
             line_user_id = words.line_user_id(cells.get("line_user_id", ""))
         except words.UnreadableUserId as error:
             raise Invalid("file", str(error)) from error
-    if phone and erasure.is_erased(account, phone.e164):
+    if erasure.is_erased(account, phone.e164 if phone else str(line_user_id)):
         raise Invalid("file", _("this person asked to be forgotten; take the row out"))
     if len(item) > ITEM_LIMIT:
         raise Invalid("item", _("the item has more than 100 characters"))
