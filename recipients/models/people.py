@@ -132,7 +132,7 @@ class Recipient(models.Model):
                 level=pgtrigger.Statement,
                 when=pgtrigger.After,
                 operation=pgtrigger.Insert,
-                referencing=pgtrigger.Referencing(new="new_rows"),
+                referencing=pgtrigger.Referencing(new="new_rows"),  # type: ignore[no-untyped-call]
                 func="""
                     IF EXISTS (
                         SELECT 1 FROM (SELECT DISTINCT account_id FROM new_rows) named
