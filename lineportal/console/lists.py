@@ -38,6 +38,10 @@ class Count:
     n: int
     is_more: bool = False
 
+    @classmethod
+    def of(cls, n: int) -> Count:
+        return cls(min(n, COUNTED), n > COUNTED)
+
     def __str__(self) -> str:
         if self.is_more:
             return _("more than %(n)s") % {"n": localize(self.n)}
@@ -46,8 +50,7 @@ class Count:
 
 def count(rows: QuerySet[Any]) -> Count:
     """Return how many rows there are, counting no further than `COUNTED`."""
-    n = rows.order_by()[: COUNTED + 1].count()
-    return Count(min(n, COUNTED), n > COUNTED)
+    return Count.of(rows.order_by()[: COUNTED + 1].count())
 
 
 class Pages(Paginator[Any]):
@@ -73,7 +76,7 @@ class Pages(Paginator[Any]):
 
     @cached_property
     def counted(self) -> Count:
-        return count(self._keys())
+        return Count.of(self._first_keys(COUNTED + 1, in_order=False)[: COUNTED + 1].count())
 
     @cached_property
     def count(self) -> int:
@@ -95,24 +98,31 @@ class Pages(Paginator[Any]):
     def page(self, number: int | str) -> Any:
         number = self.validate_number(number)
         end = number * self.per_page
-        keys = list(self._keys()[end - self.per_page : end])
+        keys = list(self._first_keys(end, in_order=True)[end - self.per_page : end])
         rows = self._rows.filter(**{f"{self._key}__in": keys})
         return Page(rows, number, self)
 
-    def _keys(self) -> QuerySet[Any]:
+    def _first_keys(self, n: int, *, in_order: bool) -> QuerySet[Any]:
+        """Return the query of the first `n` keys; without order, of any `n`."""
+        order = self._rows.query.order_by if in_order else ()
+
+        def first(rows: QuerySet[Any]) -> QuerySet[Any]:
+            return rows.order_by(*order).values_list(self._key, flat=True)[:n]
+
         rows = self._rows.select_related(None)
-        if len(self._lanes) <= 1:
-            return rows.filter(*(Q(**lane) for lane in self._lanes)).values_list(
-                self._key, flat=True
-            )
-        parts = [rows.filter(**lane).order_by().values_list(self._key, flat=True)
-                 for lane in self._lanes]  # fmt: skip
-        return parts[0].union(*parts[1:], all=True).order_by(*self._rows.query.order_by[:1])
+        if not self._lanes:
+            return first(rows)
+        # Each lane in order and bounded: merged as far as the page reaches, or sorted at worst.
+        parts = [first(rows.filter(**lane)) for lane in self._lanes]
+        if len(parts) == 1:
+            return parts[0]
+        return parts[0].union(*parts[1:], all=True).order_by(*order[:1])
 
 
 def _is_unique(model: type[Model], name: str) -> bool:
-    field = model._meta.pk if name == "pk" else model._meta.get_field(name)
-    return bool(getattr(field, "unique", False))
+    """Return whether a field of the model's own tells each row from every other."""
+    unique = {field.name for field in model._meta.concrete_fields if field.unique}
+    return name == "pk" or name in unique
 
 
 class BoundedList(ChangeList):  # type: ignore[misc]
@@ -143,8 +153,12 @@ class BoundedList(ChangeList):  # type: ignore[misc]
         return super().get_ordering_field(field_name)
 
     def _chosen(self) -> dict[str, list[str]]:
-        """Return the values that were chosen, by the name of the field."""
-        return {
+        """Return the values that were chosen, or that a filter implies, by the field's name."""
+        implied: dict[str, list[str]] = {}
+        for spec in self.filter_specs:
+            if hasattr(spec, "implies") and spec.value():
+                implied |= spec.implies
+        return implied | {
             name.removesuffix("__exact").removesuffix("__id"): values
             for name, values in self.filter_params.items()
             if name.endswith("__exact")

@@ -26,6 +26,7 @@ from recipients import phones
 class OverdueFilter(admin.SimpleListFilter):
     title = gettext_lazy("overdue")
     parameter_name = "overdue"
+    implies: ClassVar = {"service": ["lon"], "status": sorted(overdue.UNDELIVERED)}
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
         return [("yes", gettext_lazy("Overdue now"))]

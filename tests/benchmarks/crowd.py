@@ -226,7 +226,7 @@ _BY_STATE = {
     Campaign.State.FINISHED: _ENDS,
     Campaign.State.CANCELLED: f"CASE WHEN h % 2 = 0 THEN 'cancelled' ELSE {_ENDS} END",
     Campaign.State.PAUSED: f"CASE WHEN h % 3 > 0 THEN 'queued' ELSE {_ENDS} END",
-    Campaign.State.RUNNING: f"CASE WHEN h % 10 > 1 THEN 'queued' WHEN h % 100 = 0 THEN 'sending'"
+    Campaign.State.RUNNING: f"CASE WHEN h % 10 > 1 THEN 'queued' WHEN h = 0 THEN 'sending'"
     f" ELSE {_ENDS} END",
 }
 _INSERT_MESSAGES = """

@@ -149,9 +149,11 @@ class Message(models.Model):
             # "Why was this person written to?"
             models.Index(fields=["recipient", "-id"], name="message_of_recipient"),
             # The list of messages by account, service and status, newest first; each of them alone
-            # too, by merging what the others may be. What is being sent has its own index.
+            # too, by merging what the others may be. What is being sent has its own index. Template
+            # and time tell the overdue without the rows.
             models.Index(
                 fields=["account", "service", "status", "id"],
+                include=["template", "queued_at"],
                 condition=~Q(status="sending"),
                 name="message_by_status",
             ),
