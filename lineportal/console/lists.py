@@ -13,10 +13,10 @@ from typing import Any
 
 from django.contrib.admin import RelatedFieldListFilter, ShowFacets
 from django.contrib.admin.options import IncorrectLookupParameters
+from django.contrib.humanize.templatetags.humanize import intcomma
 from django.core.paginator import InvalidPage, Page, Paginator
-from django.db.models import Model, Q, QuerySet
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest
-from django.utils.formats import localize
 from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
 from unfold.admin import ModelAdmin
@@ -28,7 +28,7 @@ from lineportal.accounts.models import OfficialAccount
 COUNTED = 10_000  # nobody reads further; a list of millions would be counted for seconds
 PAGES = 100
 # More lanes than this take longer to plan than they save.
-_MOST_LANES = 400
+_MOST_LANES = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +44,8 @@ class Count:
 
     def __str__(self) -> str:
         if self.is_more:
-            return _("more than %(n)s") % {"n": localize(self.n)}
-        return str(localize(self.n))
+            return _("more than %(n)s") % {"n": intcomma(self.n)}
+        return str(intcomma(self.n))
 
 
 def count(rows: QuerySet[Any]) -> Count:

@@ -27,7 +27,7 @@ from django.contrib.auth.models import User
 from django.core.management import call_command
 
 from lineportal.accounts.models import OfficialAccount
-from lineportal.sending.models import Campaign
+from lineportal.sending.models import Campaign, Message
 from templates_app.models import MessageTemplate
 from tests import factories
 
@@ -54,10 +54,15 @@ class Crowd:
     campaigns: list[Campaign]
 
 
-def fill(recipients: int, messages: int, *, at: datetime) -> Crowd:
-    """Write a crowd into an empty database with its schema; needs a superuser of PostgreSQL."""
+def fill(recipients: int, messages: int, *, at: datetime, accounts_count: int = ACCOUNTS) -> Crowd:
+    """Write a crowd into an empty database with its schema, and commit it.
+
+    Needs a superuser of PostgreSQL. Seven of ten recipients are of the first account.
+    """
     by = factories.superuser()
-    accounts = [factories.account(f"crowd-{n}", channel=f"16500{n:05d}") for n in range(ACCOUNTS)]
+    accounts = [
+        factories.account(f"crowd-{n}", channel=f"17700{n:05d}") for n in range(accounts_count)
+    ]
     templates = [(factories.approved(one), factories.two_way(one)) for one in accounts]
     MessageTemplate.objects.filter(
         pk__in=[templates[0][0].pk, templates[1][0].pk]
@@ -67,7 +72,7 @@ def fill(recipients: int, messages: int, *, at: datetime) -> Crowd:
         _suppressions(recipients, at=at)
         campaigns = _campaigns(accounts, templates, by=by, at=at)
         _campaign_messages(campaigns, messages, at=at)
-        _one_offs(accounts, templates, messages // 10, at=at)
+        _one_offs(accounts, templates, messages - Message.objects.count(), at=at)
         _events(at=at)
         _tallies()
         _audit(recipients // 5, at=at)
@@ -104,6 +109,7 @@ def _bare() -> Iterator[None]:
     with connection.cursor() as cursor:
         for _drop, make in indexes:
             cursor.execute(make)
+        cursor.execute("SET LOCAL session_replication_role = origin")
 
 
 def _people(count: int, accounts: list[OfficialAccount], *, by: User, at: datetime) -> None:
@@ -292,12 +298,14 @@ def _one_offs(
     *,
     at: datetime,
 ) -> None:
-    for n, account in enumerate(accounts):
-        size = total * 7 // 10 if n == 0 else total * 3 // 10 // len(accounts)
+    """Write what single requests made: to everyone of an account, again and again."""
+    for n in range(len(accounts)):
+        size = total * 7 // 10 if n == 0 else total * 3 // 10 // (len(accounts) - 1)
         _write(
-            templates[accounts.index(account)][0], None, _ENDS,
-            "SELECT *, 'order ' || id AS item FROM recipients_recipient"
-            " WHERE account_id = %(account)s ORDER BY id DESC LIMIT %(size)s",
+            templates[n][0], None, _ENDS,
+            "SELECT person.*, 'order ' || id || '-' || turn AS item"
+            " FROM generate_series(1, 1000) turn, recipients_recipient person"
+            " WHERE account_id = %(account)s LIMIT %(size)s",
             size=size, salt=n, hours=0, at=at,
         )  # fmt: skip
 
