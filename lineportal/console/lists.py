@@ -24,6 +24,7 @@ from unfold.views import ChangeList
 
 from lineportal.accounts import access
 from lineportal.accounts.models import OfficialAccount
+from lineportal.console.walks import Lanes
 
 COUNTED = 10_000  # nobody reads further; a list of millions would be counted for seconds
 PAGES = 100
@@ -72,11 +73,14 @@ class Pages(Paginator[Any]):
         self._is_by_key = isinstance(first, str) and _is_unique(rows.model, self._key)
         if not self._is_by_key:
             self._key = "pk"
-        self._lanes = list(lanes) if self._is_by_key else []
+        given = list(lanes) if self._is_by_key else []
+        self._lanes = Lanes(rows, self._key, given) if given else None
 
     @cached_property
     def counted(self) -> Count:
-        return Count.of(self._first_keys(COUNTED + 1, in_order=False)[: COUNTED + 1].count())
+        if self._lanes is None:
+            return count(self._rows)
+        return Count.of(self._lanes.count(COUNTED + 1))
 
     @cached_property
     def count(self) -> int:
@@ -98,25 +102,13 @@ class Pages(Paginator[Any]):
     def page(self, number: int | str) -> Any:
         number = self.validate_number(number)
         end = number * self.per_page
-        keys = list(self._first_keys(end, in_order=True)[end - self.per_page : end])
-        rows = self._rows.filter(**{f"{self._key}__in": keys})
-        return Page(rows, number, self)
-
-    def _first_keys(self, n: int, *, in_order: bool) -> QuerySet[Any]:
-        """Return the query of the first `n` keys; without order, of any `n`."""
-        order = self._rows.query.order_by if in_order else ()
-
-        def first(rows: QuerySet[Any]) -> QuerySet[Any]:
-            return rows.order_by(*order).values_list(self._key, flat=True)[:n]
-
-        rows = self._rows.select_related(None)
-        if not self._lanes:
-            return first(rows)
-        # Each lane in order and bounded: merged as far as the page reaches, or sorted at worst.
-        parts = [first(rows.filter(**lane)) for lane in self._lanes]
-        if len(parts) == 1:
-            return parts[0]
-        return parts[0].union(*parts[1:], all=True).order_by(*order[:1])
+        begin = end - self.per_page
+        if self._lanes is None:
+            rows = self._rows.select_related(None).values_list(self._key, flat=True)
+            keys = list(rows[begin:end])
+        else:
+            keys = self._lanes.keys(begin, end, order=str(self._rows.query.order_by[0]))
+        return Page(self._rows.filter(**{f"{self._key}__in": keys}), number, self)
 
 
 def _is_unique(model: type[Model], name: str) -> bool:

@@ -26,7 +26,15 @@ from recipients import phones
 class OverdueFilter(admin.SimpleListFilter):
     title = gettext_lazy("overdue")
     parameter_name = "overdue"
-    implies: ClassVar = {"service": ["lon"], "status": sorted(overdue.UNDELIVERED)}
+
+    @property
+    def implies(self) -> dict[str, list[Any]]:
+        """What the list may hold then, for it to be read off the index."""
+        return {
+            "service": ["lon"],
+            "status": sorted(overdue.UNDELIVERED),
+            "account": overdue.accounts(),
+        }
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
         return [("yes", gettext_lazy("Overdue now"))]

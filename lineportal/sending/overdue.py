@@ -43,6 +43,12 @@ def among(messages: QuerySet[Message], *, at: datetime) -> QuerySet[Message]:
     return messages.filter(late, service="lon", status__in=UNDELIVERED)
 
 
+def accounts() -> list[int]:
+    """Return the ids of the accounts that have a template with a limit."""
+    limits = MessageTemplate.objects.filter(overdue_minutes__isnull=False)
+    return list(limits.order_by("account").values_list("account_id", flat=True).distinct())
+
+
 def is_overdue(*, service: str, status: str, queued_at: datetime, minutes: int | None,
                at: datetime) -> bool:  # fmt: skip
     """Return the same for one message whose template allows so many minutes."""

@@ -41,10 +41,10 @@ LOOPED = 20_000  # by the ORM's loop; it goes on as it begins
 TRIES = 3
 
 
-def best(act: Callable[[], Any]) -> float:
-    """Return the shortest of some tries, in milliseconds."""
-    times = []
-    for _ in range(TRIES):
+def best(act: Callable[[], Any], *, at_most: int = TRIES, enough: float = 0) -> float:
+    """Return the shortest of some tries, in milliseconds; fewer where one was short enough."""
+    times: list[float] = []
+    while len(times) < at_most and (not times or min(times) > enough):
         begin = time.perf_counter()
         act()
         times.append(1000 * (time.perf_counter() - begin))
@@ -219,8 +219,9 @@ def test_every_page_of_the_console(who: str, filled: crowd.Crowd, db: None) -> N
             pages = client.get(visit.url).context["cl"].paginator.num_pages
             for url in {visit.url, walking.paged(visit.url, pages)}:
                 with CaptureQueriesContext(connection) as queries:
-                    took = best(lambda url=url: client.get(url))  # type: ignore[misc]
-                seen.append((took, len(queries) // TRIES, f"{label}, {visit.what}"))
+                    client.get(url)
+                took = best(lambda url=url: client.get(url), enough=100)  # type: ignore[misc]
+                seen.append((took, len(queries), f"{label}, {visit.what}"))
     seen.sort()
     times = [took for took, _queries, _what in seen]
     print(
