@@ -100,7 +100,8 @@ def test_a_dry_run_is_read_again_with_other_meanings(account: OfficialAccount, b
 
     again = imports.set_meanings(job, {"note": "-"}, by=by, at=AT)
 
-    assert again.pk != job.pk and again.is_dry_run
+    assert again.pk != job.pk
+    assert again.is_dry_run
     assert counts(imports.run(again, at=AT)) == (1, 0, 0, 0)
     assert not imports.can_be_applied(job)
     imports.run(imports.apply(again, by=by, at=AT), at=AT)
@@ -243,7 +244,8 @@ def test_refused_rows_are_repaired_and_uploaded_again(account: OfficialAccount, 
         book = openpyxl.load_workbook(file)
     rows = [[cell.value for cell in row] for row in book.active.iter_rows()]
     assert rows[0] == ["refused_row", "refused_because", "phone", "consent", "name"]
-    assert rows[1][0] == "2" and rows[1][1].startswith("A2: ")
+    assert rows[1][0] == "2"
+    assert rows[1][1].startswith("A2: ")
     assert rows[1][2:] == ["12", "agreed", "=1+1"]  # as text: nothing in it is carried out
     assert rows[2][2:] == ["0812300001", "perhaps", "a\nb"]
     entry = AuditEntry.objects.get(action="recipients.import_refused_rows")
