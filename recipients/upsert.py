@@ -13,7 +13,7 @@ from typing import Any
 from django.db import connection
 from django.utils.translation import gettext as _
 
-from recipients import consent, erasure, repeats, spreading
+from recipients import consent, erasure, repeats, siblings, spreading
 from recipients.columns import Columns
 from recipients.consent_sql import decision_sql
 from recipients.models import Consent, FriendStatus, RecipientImport
@@ -68,6 +68,7 @@ class _Upsert:
         # Plans are made for a million rows, not for the few of the statistics of a new table.
         self._do("SET LOCAL jit = off; SET LOCAL work_mem = '128MB'")
         self._do("SELECT pg_advisory_xact_lock(%(lock)s, %(account)s)", lock=LOCK)
+        siblings.hold_all()
         self._do("ANALYZE import_row")
         self._refuse_forgotten()
         self._match()

@@ -18,8 +18,8 @@ from lineportal.accounts.models import OfficialAccount
 from lineportal.audit import chain
 from lineportal.audit.models import AuditEntry
 from lineportal.sending import lanes
-from recipients import imports
-from recipients.models import ConsentRecord, ImportedPerson, Recipient, RecipientImport
+from recipients import imports, intake
+from recipients.models import ConsentRecord, ImportedPerson, Recipient, RecipientImport, Source
 from tests import factories
 from tests.sending.test_worker_process import PROJECT, database_url, wait, workers
 
@@ -129,10 +129,34 @@ def test_imports_at_once_of_the_same_people_lose_nothing(tmp_path: Path, at: dat
             done.result()
 
     assert set(RecipientImport.objects.values_list("state", flat=True)) == {State.FINISHED}
-    assert [account.recipients.count() for account in accounts] == [2_000, 2_000]
-    # Whoever came first: a refusal stays on every account, for nothing undated lifts it.
+    assert accounts[0].recipients.count() == 2_000
+    # Whoever came first: a refusal stays on every account, for nothing undated lifts it; the rows
+    # of the second account that would are refused where they come last.
     assert set(Recipient.objects.values_list("consent", flat=True)) == {"rejected"}
 
 
 def _state(job: RecipientImport) -> str:
     return RecipientImport.objects.values_list("state", flat=True).get(pk=job.pk)
+
+
+def test_people_added_at_once_in_two_accounts_know_of_each_other(at: datetime) -> None:
+    accounts = [factories.account(), factories.account("second", channel="1650000002")]
+    by = factories.user("manager")
+
+    def add(account: OfficialAccount, consent: str | None, number: int) -> None:
+        try:
+            details = intake.Details(phone=factories.phone(number), consent=consent)
+            intake.add(account, details, by=by, at=at, source=Source.API)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(4) as pool:
+        for done in [
+            pool.submit(add, account, consent, number)
+            for number in range(20)
+            for account, consent in zip(accounts, ("rejected", None), strict=True)
+        ]:
+            done.result()
+
+    assert set(Recipient.objects.values_list("consent", flat=True)) == {"rejected"}
+    assert Recipient.objects.count() == 40
