@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import IO, Any
 
 from django.contrib.auth.models import User
+from django.db import transaction
 from django.db.models import Count, Min
 from openpyxl import Workbook
 from openpyxl.cell import WriteOnlyCell
@@ -55,6 +56,7 @@ def can_be_repaired(job: RecipientImport) -> bool:
     return job.refusals.filter(cells__isnull=False).exists()
 
 
+@transaction.atomic
 def workbook(job: RecipientImport, *, by: User, at: datetime) -> IO[bytes]:
     """Return the first 100,000 refused rows as an XLSX file, every cell as text.
 
