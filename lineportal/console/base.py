@@ -179,7 +179,7 @@ class Desk(BoundedDesk):
         super().response_add(request, obj, post_url_continue)  # says that it was added
         return HttpResponseRedirect(self.page_url(obj))
 
-    def act_view(self, request: HttpRequest, object_id: str, act: str) -> HttpResponse:
+    def act_view(self, request: HttpRequest, object_id: str, act: str) -> HttpResponseBase:
         """Ask what an act needs, and do it on POST."""
         obj = self.get_object(request, object_id)
         if obj is None or act not in self.act_labels or not self.has_view_permission(request, obj):
@@ -192,7 +192,7 @@ class Desk(BoundedDesk):
             except REFUSALS as refusal:
                 messages.error(request, _sentence(refusal))
             else:
-                if isinstance(shown, HttpResponse):
+                if isinstance(shown, HttpResponseBase):
                     return shown
                 return HttpResponseRedirect(self.page_url(shown or obj))
         context = {

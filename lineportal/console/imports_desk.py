@@ -12,8 +12,7 @@ from django.db import transaction
 from django.http import FileResponse, HttpRequest
 from django.utils import timezone
 from django.utils.functional import Promise
-from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 from openpyxl.utils import get_column_letter
 
 from lineportal.console.base import ActForm, Desk, user_of
@@ -129,7 +128,7 @@ class ImportDesk(Desk):
             )
             if not imports.needs_meanings(job):
                 lanes.wake_import(job.pk)
-        obj.pk = job.pk
+        obj.pk, obj.file_name = job.pk, job.file_name
 
     def available_acts(self, obj: RecipientImport, user: User) -> Sequence[str]:
         if not user.has_perm(imports.IMPORT):
@@ -144,7 +143,8 @@ class ImportDesk(Desk):
 
     def act_label(self, act: str, obj: RecipientImport) -> str:
         if act == "apply":
-            return _("Import %(rows)d rows") % {"rows": obj.rows - obj.refused}
+            rows = obj.rows - obj.refused
+            return ngettext("Import %(rows)d row", "Import %(rows)d rows", rows) % {"rows": rows}
         return super().act_label(act, obj)
 
     def act_form(self, act: str, obj: RecipientImport) -> type[ActForm]:
