@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from lineportal.accounts import access
 from lineportal.accounts.models import OfficialAccount
 from lineportal.audit import chain
-from recipients import consent, erasure, phones, words
+from recipients import consent, erasure, phones, siblings, words
 from recipients.models import Recipient, Source
 
 ADD = "recipients.add_recipient"
@@ -69,6 +69,7 @@ def add(
     statement = _statement(details, by=by, at=at, source=source)
     try:
         with transaction.atomic():
+            siblings.hold(phone.e164 if phone else None)
             recipient = Recipient.objects.create(
                 account=account,
                 phone=phone.e164 if phone else None,
@@ -99,6 +100,10 @@ def change(
     statement = _statement(details, by=by, at=at, source=source)
     try:
         with transaction.atomic():
+            siblings.hold(
+                recipient.phone,
+                read_phone(recipient.account, details.phone).e164 if details.phone else None,
+            )
             recipient = Recipient.objects.select_for_update().get(pk=recipient.pk)
             if recipient.erased_at:
                 raise Invalid("phone", _("This person asked to be forgotten; nothing is kept."))

@@ -13,7 +13,7 @@ from typing import Any
 from django.db import connection
 from django.utils.translation import gettext as _
 
-from recipients import consent, erasure, repeats
+from recipients import consent, erasure, repeats, siblings, spreading
 from recipients.columns import Columns
 from recipients.consent_sql import decision_sql
 from recipients.models import Consent, FriendStatus, RecipientImport
@@ -68,6 +68,7 @@ class _Upsert:
         # Plans are made for a million rows, not for the few of the statistics of a new table.
         self._do("SET LOCAL jit = off; SET LOCAL work_mem = '128MB'")
         self._do("SELECT pg_advisory_xact_lock(%(lock)s, %(account)s)", lock=LOCK)
+        siblings.hold_all()
         self._do("ANALYZE import_row")
         self._refuse_forgotten()
         self._match()
@@ -165,8 +166,6 @@ class _Upsert:
                 OR NOT held.tags @> %(tags)s::varchar[])
             """
         )
-
-    # --- who is refused
 
     def _refuse(self, rows: str, **more: Any) -> int:
         """Take rows out, and keep what they said; `rows` selects (row, "column", reason)."""
@@ -383,35 +382,7 @@ class _Upsert:
         )
 
     def _spread_consent(self) -> None:
-        """Set LINE's consent on the rows that other accounts hold of the same phones."""
-        self._do(
-            f"""
-            DROP TABLE IF EXISTS import_elsewhere;
-            CREATE TEMP TABLE import_elsewhere AS
-            SELECT other.id, line.row, line.consent AS said_consent, other.consent,
-                   other.consent_observed_at
-            FROM import_row line LEFT JOIN import_held held USING (row)
-                LEFT JOIN import_inherited known USING (row)
-                JOIN recipients_recipient other
-                  ON other.phone = COALESCE(held.phone, line.phone)
-                 AND other.account_id <> %(account)s
-            WHERE line.consent IS NOT NULL
-              AND COALESCE(held.consent_does, known.does, 'apply') = 'apply'
-            ORDER BY other.id FOR UPDATE OF other;
-
-            DELETE FROM import_elsewhere WHERE {_CONSENT_DOES} IS DISTINCT FROM 'apply';
-
-            INSERT INTO recipients_consentrecord (recipient_id, subject, value, previous,
-                observed_at, is_dated, recorded_at, source, source_reference, recorded_by_id)
-            SELECT id, 'consent', said_consent, consent, %(observed_at)s, %(is_dated)s, %(at)s,
-                'import', %(reference)s || row, %(by)s
-            FROM import_elsewhere;
-
-            UPDATE recipients_recipient other SET consent = known.said_consent,
-                consent_source = 'import', consent_observed_at = %(observed_at)s
-            FROM import_elsewhere known WHERE known.id = other.id
-            """
-        )
+        self._do(spreading.sql(_CONSENT_DOES))
 
     def _do(self, sql: str, **more: Any) -> int:
         with connection.cursor() as cursor:

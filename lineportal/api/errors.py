@@ -14,7 +14,7 @@ from rest_framework.views import exception_handler
 
 from lineportal.api.parsers import TooLarge
 from lineportal.sending import campaigns, messages, retries, routing, stops
-from recipients import intake, purposes
+from recipients import imports, intake, purposes
 from templates_app import content, workflow
 
 # What the rooms below refuse with, and how HTTP says it.
@@ -26,6 +26,7 @@ CONFLICTS: dict[type[Exception], str] = {
     messages.KeyReused: "key_reused",
     intake.PersonExists: "exists",
     intake.Conflict: "wrong_state",
+    imports.NotWaiting: "wrong_state",
     retries.NothingToRetry: "wrong_state",
     routing.AccountExists: "exists",
     stops.AlreadyStopped: "exists",

@@ -17,7 +17,7 @@ from lineportal.audit import chain
 from lineportal.sending import audience, campaigns, lanes, retries
 from lineportal.sending.models import Message, RequestKey
 from lineportal.sending.statuses import Status, Verdict
-from recipients import erasure, intake, words
+from recipients import erasure, intake, siblings, words
 from recipients.intake import Invalid
 from recipients.models import Recipient
 from templates_app import content, rendering
@@ -200,6 +200,9 @@ def _recipient(
             raise Invalid("line_user_id", str(error)) from error
     if forgotten := erasure.forgotten(account, *fields.values()):
         return forgotten  # the rule `erased` excludes the message
+    if known := Recipient.objects.filter(account=account, **fields).first():
+        return known
+    siblings.hold(fields.get("phone"))
     recipient, is_new = Recipient.objects.get_or_create(
         account=account,
         **fields,

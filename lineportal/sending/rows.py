@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 
 from lineportal.accounts.models import OfficialAccount
 from lineportal.sending.models import Campaign, CampaignRow
-from recipients import erasure, intake, phones, sheets, words
+from recipients import erasure, intake, phones, sheets, siblings, words
 from recipients.intake import Invalid
 from recipients.models import Recipient
 
@@ -151,6 +151,7 @@ def _text(value: str | float | None) -> str:
 
 
 def _recipients(account: OfficialAccount, lines: Sequence[Line], *, at: datetime) -> dict[str, int]:
+    siblings.hold_all()
     Recipient.objects.bulk_create(
         [
             Recipient(
