@@ -1,17 +1,20 @@
 """Everything that the suite's programs write or export is kept, and scanned at the end of the run.
 
 One full phone number or LINE user id in it fails the run. What is kept: each log record as the
-real handler would write it, the output of commands, the standard error of started processes, their
-log files, the exported reports and the audit chain.
+real handler would write it, the output of commands and of started processes, their log files, what
+the embedded PostgreSQL adds to its own log, the exported reports and the audit chain.
 """
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import io
+import itertools
 import json
 import logging
 import logging.config
+import os
 import re
 import subprocess
 import unicodedata
@@ -22,6 +25,7 @@ from typing import Any
 import phonenumbers
 import pytest
 from django.core.management.base import OutputWrapper
+from django.db import connection
 
 from lineportal import logs
 from lineportal.audit import chain
@@ -36,6 +40,7 @@ EXPORT = ",".join(exports.COLUMNS)
 _NOBODYS = re.compile(
     r"(?i)[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|\b[0-9a-f]{32,}\b"
     r"|\b\d{4}-[01]\d-[0-3]\d[T ][0-2]\d:[0-5]\d(?::[0-5]\d(?:[.,]\d+)?)?"
+    r"|(?:lsn=|\b(?:at|from|to) )[0-9A-F]{1,2}/[0-9A-F]{6,8}\b"  # a place in PostgreSQL's WAL
 )
 _DIGITS = re.compile(r"\+?[(]{0,2}\d(?:[ \t\u00a0().\-/\u2010-\u2015\u30fc\uff0d]{0,3}\d){7,}")
 _USER_ID = re.compile(r"\bU[0-9a-f]{32}\b", re.IGNORECASE)
@@ -66,6 +71,14 @@ def _is_number(digits: str, *, is_international: bool) -> bool:
     return False
 
 
+def database_log() -> Path | None:
+    """Return the embedded PostgreSQL's own log, where the tests use that and may read it."""
+    if connection.settings_dict["ENGINE"] != "lineportal.embedded_backend":
+        return None
+    log = Path(str(connection.settings_dict["EMBEDDED_FOLDER"])) / "log"
+    return log if os.access(log, os.R_OK) else None
+
+
 class Written(logging.Handler):
     """The product's own handler, into a file of ours; the caller's record stays as it is."""
 
@@ -94,6 +107,7 @@ class Scan:
         self.configuration = configuration or logs.configuration(debug=False)
         self.found: list[str] = []
         self.lines = 0
+        self.serial = itertools.count(1)  # of started processes' files
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self, session: pytest.Session) -> None:
@@ -101,6 +115,8 @@ class Scan:
         self._log = (self.folder / "records.txt").open("w", encoding="utf-8")
         self._said = (self.folder / "said.txt").open("w", encoding="utf-8")
         self._handler = Written(self._log, self.configuration)
+        log = database_log()
+        self._database_log_from = log.stat().st_size if log else 0
         self._keep_output_of_commands()
         self._keep_output_of_processes()
         self._keep_exports()
@@ -138,6 +154,8 @@ class Scan:
         """Read files line by line; note where a number stands, without repeating it."""
         for path in files:
             with path.open(encoding="utf-8", errors="replace") as file:
+                if path == database_log():
+                    file.seek(self._database_log_from)
                 for number, line in enumerate(file, start=1):
                     self.lines += 1
                     for found in numbers_in(line):
@@ -166,11 +184,12 @@ class Scan:
                 is_ours = not isinstance(arguments, str) and any(
                     "manage.py" in str(each) or "lineportal" in str(each) for each in arguments
                 )
-                if is_ours and named.get("stderr") == subprocess.DEVNULL:
-                    named["stderr"] = (scan.folder / f"process-{id(self)}.txt").open("ab")
-                super().__init__(arguments, *given, **named)
-                if is_ours and hasattr(named.get("stderr"), "close"):
-                    named["stderr"].close()
+                with contextlib.ExitStack() as files:
+                    for stream in ("stdout", "stderr"):
+                        if is_ours and named.get(stream) == subprocess.DEVNULL:
+                            path = scan.folder / f"{stream}-{next(scan.serial)}.txt"
+                            named[stream] = files.enter_context(path.open("wb"))
+                    super().__init__(arguments, *given, **named)
 
             def communicate(self, *given: Any, **named: Any) -> Any:
                 out, errors = super().communicate(*given, **named)
@@ -204,9 +223,11 @@ class Scan:
 
     def _files(self, session: pytest.Session) -> Iterator[Path]:
         yield from sorted(self.folder.iterdir())
+        if log := database_log():
+            yield log
         for path in sorted(self.folder.parent.rglob("*")):
             if path.is_file() and not path.is_symlink() and self.folder not in path.parents:
-                is_log = path.suffix == ".log"
+                is_log = path.suffix == ".log" or path.name == "log"  # the latter: PostgreSQL's
                 if is_log or (path.stat().st_size and _begins_as_export(path)):
                     yield path
 
