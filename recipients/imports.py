@@ -123,27 +123,63 @@ def needs_meanings(job: RecipientImport) -> bool:
 def set_meanings(
     job: RecipientImport, mapping: Mapping[str, str], *, by: User, at: datetime
 ) -> RecipientImport:
-    """Say what a waiting file's columns mean, and remember it. Raises Invalid, NotWaiting."""
+    """Say what a file's columns mean, and remember it; return the import that `run` is to do.
+
+    That is the same one while it waits, and another dry run after a dry run. Raises Invalid,
+    NotWaiting.
+    """
     access.require(by, IMPORT, job.account_id)
     job = RecipientImport.objects.select_for_update().get(pk=job.pk)
-    if job.state != State.QUEUED or job.header is None:
+    if not can_be_given_meanings(job):
         raise NotWaiting(_("This import has begun; its columns cannot be changed any more."))
     _check_mapping(mapping)
     try:
-        columns.read(job.header, {**job.mapping, **mapping})
+        columns.read(job.header or [], {**job.mapping, **mapping})
     except sheets.UnreadableFile as error:
         raise Invalid("mapping", str(error)) from error
     columns.remember(job.account, mapping, at=at)
+    if job.state == State.FINISHED:
+        job = _again(job, is_dry_run=True, by=by, at=at)
     job.mapping = columns.remembered(job.account)
     job.save(update_fields=["mapping"])
     return job
+
+
+def can_be_given_meanings(job: RecipientImport) -> bool:
+    """Return whether a person may (still) say what the columns mean."""
+    return job.header is not None and (job.state == State.QUEUED or can_be_applied(job))
+
+
+def can_be_applied(job: RecipientImport) -> bool:
+    """Return whether this is a finished dry run whose file is still kept."""
+    return job.is_dry_run and job.state == State.FINISHED and job.parts.exists()
+
+
+def earlier_of_same_file(job: RecipientImport) -> RecipientImport | None:
+    """Return the last import before this one that took a file of the same bytes, if there is."""
+    return (
+        RecipientImport.objects.filter(
+            account_id=job.account_id, file_sha256=job.file_sha256, state=State.FINISHED,
+            is_dry_run=False, pk__lt=job.pk,
+        )
+        .order_by("-pk")
+        .first()
+    )  # fmt: skip
 
 
 @transaction.atomic
 def apply(dry_run: RecipientImport, *, by: User, at: datetime) -> RecipientImport:
     """Make a real import of a dry run's file, for `run` to do. Raises NotWaiting."""
     access.require(by, IMPORT, dry_run.account_id)
-    dry_run = RecipientImport.objects.select_for_update().get(pk=dry_run.pk)
+    return _again(
+        RecipientImport.objects.select_for_update().get(pk=dry_run.pk),
+        is_dry_run=False, by=by, at=at,
+    )  # fmt: skip
+
+
+def _again(
+    dry_run: RecipientImport, *, is_dry_run: bool, by: User, at: datetime
+) -> RecipientImport:
     if not (dry_run.is_dry_run and dry_run.state == State.FINISHED):
         raise NotWaiting(_("Only a finished dry run can be imported."))
     job = RecipientImport.objects.create(
@@ -153,6 +189,7 @@ def apply(dry_run: RecipientImport, *, by: User, at: datetime) -> RecipientImpor
             for name in ("file_name", "file_sha256", "size", "mapping", "header", "tag", "as_of",
                          "source_text")
         },
+        is_dry_run=is_dry_run,
         started_by=by,
         created_at=at,
     )  # fmt: skip
@@ -163,8 +200,10 @@ def apply(dry_run: RecipientImport, *, by: User, at: datetime) -> RecipientImpor
 
 @transaction.atomic
 def discard(dry_run: RecipientImport, *, by: User, at: datetime) -> None:
-    """Forget a dry run's file."""
+    """Forget a dry run's file. Raises NotWaiting."""
     access.require(by, IMPORT, dry_run.account_id)
+    if not can_be_applied(RecipientImport.objects.select_for_update().get(pk=dry_run.pk)):
+        raise NotWaiting(_("This import keeps no file that could be discarded."))
     uploads.drop(dry_run)
     chain.write(
         "recipients.import_discard", subject=dry_run, by=by, at=at, account_id=dry_run.account_id

@@ -129,6 +129,14 @@ def mask(e164: str | None) -> str:
     return "** *** ***"
 
 
+def mask_whole(text: str, *, country: str) -> str:
+    """Return the text, masked where all of it is a phone number as `country` writes it."""
+    try:
+        return mask(read(text, country=country).e164)
+    except UnreadablePhone:
+        return text
+
+
 def _is_readable(text: str, country: str) -> bool:
     try:
         read(text, country=country)

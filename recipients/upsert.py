@@ -13,12 +13,12 @@ from typing import Any
 from django.db import connection
 from django.utils.translation import gettext as _
 
-from recipients import consent, erasure, repeats
+from recipients import consent, erasure, repeats, siblings, spreading
 from recipients.columns import Columns
 from recipients.consent_sql import decision_sql
 from recipients.models import Consent, FriendStatus, RecipientImport
 
-_LOCK = 0x696D7072  # "impr": the first half of the advisory lock of an account's imports
+LOCK = 0x696D7072  # "impr": the first half of the advisory lock of an account's imports
 
 # What we hold of the people of the rows, and what the rows do to it.
 _CONSENT_DOES = decision_sql(
@@ -67,7 +67,8 @@ class _Upsert:
     def run(self) -> Counts:
         # Plans are made for a million rows, not for the few of the statistics of a new table.
         self._do("SET LOCAL jit = off; SET LOCAL work_mem = '128MB'")
-        self._do("SELECT pg_advisory_xact_lock(%(lock)s, %(account)s)", lock=_LOCK)
+        self._do("SELECT pg_advisory_xact_lock(%(lock)s, %(account)s)", lock=LOCK)
+        siblings.hold_all()
         self._do("ANALYZE import_row")
         self._refuse_forgotten()
         self._match()
@@ -83,24 +84,19 @@ class _Upsert:
     # --- whom the rows are about
 
     def _refuse_forgotten(self) -> None:
-        tombstones = erasure.tombstones(self._job.account)
-        if not tombstones.exists():
-            return
-        for column, key in (("phone", "phone"), ("line_user_id", "line_user_id")):
-            sql, params = erasure.digest_sql(f"line.{column}")
+        for column in ("phone", "line_user_id"):
+            is_erased, params = erasure.erased_sql(f"line.{column}", self._job.account)
+            if is_erased == erasure.NOBODY:
+                return
             with connection.cursor() as cursor:
                 # Nothing of the row is kept: its person asked for that.
                 cursor.execute(
                     f"""
-                    WITH gone AS (
-                        DELETE FROM import_row line USING recipients_erasedphone erased
-                        WHERE erased.account_id = %s AND erased.digest = {sql}
-                        RETURNING line.row
-                    )
+                    WITH gone AS (DELETE FROM import_row line WHERE {is_erased} RETURNING line.row)
                     INSERT INTO import_refusal (row, "column", reason) SELECT row, %s, %s FROM gone
                     """,
                     [
-                        self._job.account_id, *params, self._columns.letter(key),
+                        *params, self._columns.letter(column),
                         _("this person asked to be forgotten and is not imported again"),
                     ],
                 )  # fmt: skip
@@ -170,8 +166,6 @@ class _Upsert:
                 OR NOT held.tags @> %(tags)s::varchar[])
             """
         )
-
-    # --- who is refused
 
     def _refuse(self, rows: str, **more: Any) -> int:
         """Take rows out, and keep what they said; `rows` selects (row, "column", reason)."""
@@ -388,35 +382,7 @@ class _Upsert:
         )
 
     def _spread_consent(self) -> None:
-        """Set LINE's consent on the rows that other accounts hold of the same phones."""
-        self._do(
-            f"""
-            DROP TABLE IF EXISTS import_elsewhere;
-            CREATE TEMP TABLE import_elsewhere AS
-            SELECT other.id, line.row, line.consent AS said_consent, other.consent,
-                   other.consent_observed_at
-            FROM import_row line LEFT JOIN import_held held USING (row)
-                LEFT JOIN import_inherited known USING (row)
-                JOIN recipients_recipient other
-                  ON other.phone = COALESCE(held.phone, line.phone)
-                 AND other.account_id <> %(account)s
-            WHERE line.consent IS NOT NULL
-              AND COALESCE(held.consent_does, known.does, 'apply') = 'apply'
-            ORDER BY other.id FOR UPDATE OF other;
-
-            DELETE FROM import_elsewhere WHERE {_CONSENT_DOES} IS DISTINCT FROM 'apply';
-
-            INSERT INTO recipients_consentrecord (recipient_id, subject, value, previous,
-                observed_at, is_dated, recorded_at, source, source_reference, recorded_by_id)
-            SELECT id, 'consent', said_consent, consent, %(observed_at)s, %(is_dated)s, %(at)s,
-                'import', %(reference)s || row, %(by)s
-            FROM import_elsewhere;
-
-            UPDATE recipients_recipient other SET consent = known.said_consent,
-                consent_source = 'import', consent_observed_at = %(observed_at)s
-            FROM import_elsewhere known WHERE known.id = other.id
-            """
-        )
+        self._do(spreading.sql(_CONSENT_DOES))
 
     def _do(self, sql: str, **more: Any) -> int:
         with connection.cursor() as cursor:

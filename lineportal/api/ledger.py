@@ -132,7 +132,7 @@ class ReassignedOut(serializers.Serializer[Any]):
 
 
 class LedgerActs:
-    """Mixed into the recipients' resource."""
+    """Acts on one person's ledger; a part of the recipients' view."""
 
     get_object: Any
     paginator: Any

@@ -24,8 +24,7 @@ class RecipientImport(models.Model):
 
     class Stage(models.TextChoices):
         READING = "reading", _("Reading the file")
-        JUDGING = "judging", _("Comparing it with the people we hold")
-        WRITING = "writing", _("Writing")
+        JUDGING = "judging", _("Comparing it with the people we hold")  # and writing, in one step
 
     class Problem(models.TextChoices):
         FILE = "file", _("The file as a whole")

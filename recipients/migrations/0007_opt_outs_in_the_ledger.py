@@ -6,7 +6,7 @@ from django.db import migrations
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('recipients', '0004_ledger'),
+        ('recipients', '0006_ledger'),
     ]
 
     operations = [
