@@ -13,9 +13,10 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from lineportal import logs
 from lineportal.accounts import access
 from lineportal.audit import chain
-from recipients import consent, intake
+from recipients import consent, intake, siblings
 from recipients.models import (
     Consent,
     ConsentRecord,
@@ -161,6 +162,7 @@ def withdraw(
 def _locked(recipient: Recipient, by: User | None) -> Recipient:
     if by is not None:
         access.require(by, intake.CHANGE, recipient.account_id)
+    siblings.hold(recipient.phone)
     recipient = consent.locked(recipient)
     if recipient.erased_at:
         raise intake.Invalid("recipient", _("This person asked to be forgotten; nothing is kept."))
@@ -176,6 +178,8 @@ def _read_purpose(purpose: str, *, is_needed: bool = False) -> str:
             "purpose",
             _("Name the purpose in at most %(limit)d characters.") % {"limit": PURPOSE_LIMIT},
         )
+    if logs.masked(read) != read:  # it stays in the ledger for ever
+        raise intake.Invalid("purpose", _("Name the purpose without numbers or ids of anybody."))
     return read
 
 

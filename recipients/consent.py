@@ -106,14 +106,19 @@ def conflict_sentence(
 ) -> str:
     """Return why a value was not taken, in words for the one who gave it."""
     if since is not None and observed_at is not None and observed_at < since:
-        return _(
-            "the number was re-issued on %(day)s; what was said before is of its former owner"
-        ) % {"day": since.date().isoformat()}
+        return reissued_sentence(since.date().isoformat())
     if value == Consent.NOT_SET:
         return _("consent is “%(held)s” already and never returns to “not set”") % {"held": held}
     return _("we hold “%(held)s”; only a newer, dated statement can change that to “%(value)s”") % {
         "held": held,
         "value": value,
+    }
+
+
+def reissued_sentence(day: str) -> str:
+    """Return why nothing is taken from before the day when the number was re-issued."""
+    return _("the number was re-issued on %(day)s; what was said before is of its former owner") % {
+        "day": day
     }
 
 

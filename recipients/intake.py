@@ -11,6 +11,7 @@ from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
+from lineportal import logs
 from lineportal.accounts import access
 from lineportal.accounts.models import OfficialAccount
 from lineportal.audit import chain
@@ -183,11 +184,13 @@ def statement(
     if observed_at and observed_at > at:
         raise Invalid("observed_at", _("This date lies in the future; give when it was observed."))
     version = wording_version.strip()
-    if len(version) > VERSION_LIMIT:
+    if len(version) > VERSION_LIMIT or "\0" in version:
         raise Invalid(
             "wording_version",
             _("At most %(limit)d characters are kept.") % {"limit": VERSION_LIMIT},
         )
+    if logs.masked(version) != version:  # it stays in the ledger for ever
+        raise Invalid("wording_version", _("Name the wording without numbers or ids of anybody."))
     return consent.Statement(
         source=source,
         observed_at=observed_at or at,

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 
 from lineportal.accounts import access
 from lineportal.audit import chain
-from recipients import consent, erasure, intake
+from recipients import consent, erasure, intake, siblings
 from recipients.models import Recipient, Source
 
 REASSIGN = "recipients.reassign_recipient"
@@ -55,6 +55,7 @@ def reassign(
             _("Give the reason in at most %(limit)d characters; auditors will read it.")
             % {"limit": REASON_LIMIT},
         )
+    siblings.hold(recipient.phone)
     phone = consent.locked(recipient).phone
     if phone is None:
         raise intake.Invalid("phone", _("This person has no number that could be another's now."))

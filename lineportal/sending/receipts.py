@@ -63,12 +63,14 @@ def apply(told: Iterable[tuple[int, Event]], *, at: datetime) -> int:
                 FROM locked
                 WHERE message.id = locked.id
                   AND message.attempts > 0 AND message.status = ANY(%(sources)s)
-                RETURNING message.id, message.recipient_id, message.delivered_at
+                RETURNING message.id, message.recipient_id, message.delivered_at,
+                    message.erased_at
             ), reached AS (
                 -- Sorted, so that all messages are locked before the first of these, and these in
                 -- the order of ids.
                 INSERT INTO recipients_reachability AS held (recipient_id, reached_at, message_id)
                 SELECT DISTINCT ON (recipient_id) recipient_id, delivered_at, id FROM moved
+                WHERE erased_at IS NULL
                 ORDER BY recipient_id, delivered_at DESC, id
                 ON CONFLICT (recipient_id) DO UPDATE
                 SET reached_at = EXCLUDED.reached_at, message_id = EXCLUDED.message_id
