@@ -148,6 +148,8 @@ def withdraw(
     is_rejected = not about and consent.take(
         recipient, consent.CONSENT, Consent.REJECTED, statement
     )
+    if not (ended or is_opted_out or is_rejected):
+        _nothing_to_prove(statement)
     _audit(
         "recipient.withdraw",
         recipient,

@@ -66,6 +66,7 @@ def mend(*, at: datetime, by: User | None, account: OfficialAccount | None = Non
             f"SELECT recipient_id FROM ({sql}) found"
             for sql in _difference_sql(_where(account), is_mendable=True)
         )
+        cursor.execute("DROP TABLE IF EXISTS rebuild_due")
         cursor.execute(
             f"CREATE TEMP TABLE rebuild_due ON COMMIT DROP AS"
             f" SELECT recipient_id, count(*) AS n FROM ({finds}) every GROUP BY recipient_id",

@@ -41,6 +41,6 @@ class Command(BaseCommand):
         self.stdout.write(
             f"{left:,} differences."
             if check
-            else f"{left:,} records do not continue the one before; the ledger is never changed."
+            else f"Records that do not continue the one before: {left:,}. The ledger never changes."
         )
         sys.exit(1)
