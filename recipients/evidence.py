@@ -54,10 +54,15 @@ def read(
     if file is not None and not file:
         raise Unusable(_("The file is empty; choose another, or leave it out."))
     if file is not None and len(file) > FILE_LIMIT:
-        raise Unusable(_("The file is larger than 5 MB; give a smaller copy of it."))
+        raise Unusable(too_large())
     name = "".join(each for each in file_name if each.isprintable()).replace("\\", "/")
     kind = content_type.partition(";")[0].strip()[:100]
     return Evidence(text, file or b"", name.rpartition("/")[2][-200:], kind if file else "")
+
+
+def too_large() -> str:
+    """Return why a file is too large to be kept."""
+    return _("The file is larger than 5 MB; give a smaller copy of it.")
 
 
 def keep(record: ConsentRecord, evidence: Evidence) -> None:

@@ -79,6 +79,25 @@ def reassign(
     return made
 
 
+def former_owners(recipient: Recipient) -> Sequence[Recipient]:
+    """Return who had the person's number in the account before, the newest first."""
+    if not recipient.phone or not recipient.phone_since:
+        return []
+    rows = Recipient.objects.filter(
+        account_id=recipient.account_id, former_phone=recipient.phone
+    ).exclude(pk=recipient.pk)
+    return list(rows.order_by("-pk")[:10])
+
+
+def owner_now(recipient: Recipient) -> Recipient | None:
+    """Return who has the number in the account that was the person's before."""
+    if not recipient.former_phone:
+        return None
+    return Recipient.objects.filter(
+        account_id=recipient.account_id, phone=recipient.former_phone
+    ).first()
+
+
 def _rows(
     recipient: Recipient, phone: str, *, by: User | None, everywhere: bool
 ) -> Sequence[Recipient]:

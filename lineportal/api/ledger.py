@@ -104,10 +104,14 @@ class PermittedOut(serializers.Serializer[Any]):
 class LedgerOut(serializers.ModelSerializer[ConsentRecord]):
     recorded_by = serializers.IntegerField(source="recorded_by_id", allow_null=True)
     evidence = serializers.CharField(
-        source="evidence.text", default="", help_text="What proves it, in words, if still held."
+        source="evidence.text",
+        allow_null=True,
+        help_text="What proves it, in words; null: none was given, or it was erased.",
     )
     evidence_file = serializers.CharField(
-        source="evidence.file_name", default="", help_text="Its name, at ledger/{id}/evidence/."
+        source="evidence.file_name",
+        allow_null=True,
+        help_text="Its name; the file is at ledger/{id}/evidence/.",
     )
 
     class Meta:

@@ -20,7 +20,7 @@ from lineportal.api.numbers import PURPOSE, PhoneText, ShowsNumbers
 from lineportal.api.privacy import PersonActs
 from lineportal.api.resource import Resource
 from lineportal.sending import audience
-from recipients import eligibility, intake
+from recipients import eligibility, intake, provenance
 from recipients.intake import Invalid
 from recipients.models import Recipient, Source
 from templates_app.models import MessageTemplate
@@ -73,9 +73,11 @@ class EligibilityOut(serializers.Serializer[Any]):
     consent = serializers.CharField()
     consent_source = serializers.CharField()
     consent_observed_at = serializers.DateTimeField(allow_null=True)
+    consent_age_seconds = serializers.IntegerField(allow_null=True, help_text="Null: assumed.")
     friend_status = serializers.CharField()
     friend_source = serializers.CharField()
     friend_observed_at = serializers.DateTimeField(allow_null=True)
+    friend_age_seconds = serializers.IntegerField(allow_null=True, help_text="Null: assumed.")
     rules_version = serializers.CharField()
 
 
@@ -162,9 +164,11 @@ class Recipients(
                 "consent": recipient.consent,
                 "consent_source": recipient.consent_source,
                 "consent_observed_at": recipient.consent_observed_at,
+                "consent_age_seconds": provenance.age(recipient.consent_observed_at, at=at),
                 "friend_status": recipient.friend_status,
                 "friend_source": recipient.friend_source,
                 "friend_observed_at": recipient.friend_observed_at,
+                "friend_age_seconds": provenance.age(recipient.friend_observed_at, at=at),
                 "rules_version": eligibility.VERSION,
             }
         )
