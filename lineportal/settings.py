@@ -203,6 +203,7 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_NAME_OVERRIDES": {
         "SourceEnum": "recipients.models.Source",
+        "LegalBasisEnum": "recipients.models.LegalBasisKind",
         "CampaignStateEnum": "lineportal.sending.models.Campaign.State",
         "ImportStateEnum": "recipients.models.RecipientImport.State",
     },

@@ -23,7 +23,7 @@ from lineportal.accounts import access
 from lineportal.accounts.models import OfficialAccount
 from lineportal.audit import chain
 from recipients import purposes
-from recipients.models import ConsentEvidence, ErasedPhone, Recipient, Suppression
+from recipients.models import ConsentEvidence, ErasedPhone, Reachability, Recipient, Suppression
 
 ERASE = "recipients.erase_recipient"
 NOBODY = "false"  # SQL: no row's owner was forgotten
@@ -76,9 +76,11 @@ def erase(recipient: Recipient, *, at: datetime, by: User | None, reason: str = 
         Suppression.objects.filter(account_id=recipient.account_id, phone=recipient.phone).delete()
     recipient.phone, recipient.phone_country, recipient.line_user_id = None, "", None
     recipient.attributes = {}
+    recipient.former_phone = None  # no tombstone: the number is another person's now
     recipient.erased_at = recipient.updated_at = at
     recipient.save()
     ConsentEvidence.objects.filter(record__recipient=recipient).delete()
+    Reachability.objects.filter(recipient=recipient).delete()
     chain.write(
         "recipient.erase",
         subject=recipient,

@@ -36,6 +36,7 @@ _SENDER = (
     "recipients.change_recipient",
     "recipients.import_recipient",
     "recipients.suppress_recipient",
+    "recipients.reassign_recipient",
     "sending.add_campaign",
     "sending.change_campaign",
     "sending.run_campaign",

@@ -15,11 +15,12 @@ from rest_framework.response import Response
 
 from lineportal.accounts import access
 from lineportal.api.fields import Moment, PhoneFilter, account_named, user_of
+from lineportal.api.ledger import LedgerActs, Proven, proof
 from lineportal.api.numbers import PURPOSE, PhoneText, ShowsNumbers
 from lineportal.api.privacy import PersonActs
 from lineportal.api.resource import Resource
 from lineportal.sending import audience
-from recipients import eligibility, intake
+from recipients import eligibility, intake, provenance
 from recipients.intake import Invalid
 from recipients.models import Recipient, Source
 from templates_app.models import MessageTemplate
@@ -28,23 +29,37 @@ from templates_app.models import MessageTemplate
 class RecipientOut(serializers.ModelSerializer[Recipient]):
     account = serializers.SlugRelatedField[Any](slug_field="slug", read_only=True)
     phone = PhoneText()
+    reached_at = serializers.DateTimeField(
+        source="reachability.reached_at",
+        read_only=True,
+        allow_null=True,
+        default=None,
+        help_text="When LINE last reported a delivery to them; it says nothing of consent.",
+    )
 
     class Meta:
         model = Recipient
         fields = (
             "id", "account", "phone", "line_user_id", "consent", "consent_source",
             "consent_observed_at", "friend_status", "friend_source", "friend_observed_at",
-            "attributes", "created_at", "updated_at",
+            "reached_at", "attributes", "phone_since", "closed_at", "created_at", "updated_at",
         )  # fmt: skip
 
 
-class RecipientChanges(serializers.Serializer[Any]):
+class RecipientChanges(Proven):
     phone = serializers.CharField(required=False, allow_null=True)
     line_user_id = serializers.CharField(required=False, allow_null=True)
     consent = serializers.CharField(required=False)
     friend_status = serializers.CharField(required=False)
     attributes = serializers.DictField(required=False)
     observed_at = Moment(required=False, help_text="When consent and friend status were true.")
+
+    def details(self) -> dict[str, Any]:
+        """Return what was said, with the evidence read. Raises Invalid."""
+        values = dict(self.validated_data)
+        given = proof(values)
+        values.pop("evidence_file", None)
+        return {**values, "evidence": given}
 
 
 class RecipientIn(RecipientChanges):
@@ -56,7 +71,13 @@ class EligibilityOut(serializers.Serializer[Any]):
     rule = serializers.CharField()
     reason = serializers.CharField()
     consent = serializers.CharField()
+    consent_source = serializers.CharField()
+    consent_observed_at = serializers.DateTimeField(allow_null=True)
+    consent_age_seconds = serializers.IntegerField(allow_null=True, help_text="Null: assumed.")
     friend_status = serializers.CharField()
+    friend_source = serializers.CharField()
+    friend_observed_at = serializers.DateTimeField(allow_null=True)
+    friend_age_seconds = serializers.IntegerField(allow_null=True, help_text="Null: assumed.")
     rules_version = serializers.CharField()
 
 
@@ -70,6 +91,7 @@ class RecipientFilter(PhoneFilter):
     list=extend_schema(parameters=[PURPOSE]), retrieve=extend_schema(parameters=[PURPOSE])
 )
 class Recipients(
+    LedgerActs,
     PersonActs,
     ShowsNumbers,
     Resource,
@@ -86,13 +108,13 @@ class Recipients(
     def get_queryset(self) -> QuerySet[Recipient]:
         user = user_of(self.request)
         access.require(user, "recipients.view_recipient")
-        return access.limited(Recipient.objects.select_related("account"), user)
+        return access.limited(Recipient.objects.select_related("account", "reachability"), user)
 
     @extend_schema(request=RecipientIn, responses={201: RecipientOut})
     def create(self, request: Request) -> Response:
         given = RecipientIn(data=request.data)
         given.is_valid(raise_exception=True)
-        values = dict(given.validated_data)
+        values = given.details()
         account = account_named(values.pop("account"), user_of(request))
         recipient = intake.add(
             account,
@@ -110,7 +132,7 @@ class Recipients(
         given.is_valid(raise_exception=True)
         recipient = intake.change(
             self.get_object(),
-            intake.Details(**given.validated_data),
+            intake.Details(**given.details()),
             by=user_of(request),
             at=timezone.now(),
             source=Source.API,
@@ -140,7 +162,13 @@ class Recipients(
                 "rule": rule,
                 "reason": audience.sentence(verdict, rule),
                 "consent": recipient.consent,
+                "consent_source": recipient.consent_source,
+                "consent_observed_at": recipient.consent_observed_at,
+                "consent_age_seconds": provenance.age(recipient.consent_observed_at, at=at),
                 "friend_status": recipient.friend_status,
+                "friend_source": recipient.friend_source,
+                "friend_observed_at": recipient.friend_observed_at,
+                "friend_age_seconds": provenance.age(recipient.friend_observed_at, at=at),
                 "rules_version": eligibility.VERSION,
             }
         )

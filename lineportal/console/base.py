@@ -194,7 +194,8 @@ class Desk(BoundedDesk):
         if obj is None or act not in self.act_labels or not self.has_view_permission(request, obj):
             raise Http404
         form_class = self.act_form(act, obj)
-        form = form_class(request.POST if request.method == "POST" else None)
+        is_sent = request.method == "POST"
+        form = form_class(request.POST, request.FILES) if is_sent else form_class()
         if request.method == "POST" and form.is_valid():
             try:
                 shown = self.do(act, obj, request, form.cleaned_data)

@@ -9,14 +9,15 @@ from django import forms
 from django.contrib import admin
 from django.contrib.auth.models import User
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import URLPattern, path
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from lineportal.accounts import access
-from lineportal.console import privacy_acts
+from lineportal.console import ledger_acts, privacy_acts
 from lineportal.console.base import ActForm, Desk, user_of
 from lineportal.console.lists import AccountFilter
 from lineportal.sending import audience, forgetting
@@ -53,27 +54,6 @@ class RecipientForm(forms.ModelForm[Recipient]):
         """Leave the row alone: `intake` judges and writes, by its own rules."""
 
 
-class StandingForm(ActForm):
-    consent = forms.ChoiceField(
-        label=gettext_lazy("LON consent"),
-        required=False,
-        choices=[("", gettext_lazy("as it is")), *Consent.choices],
-    )
-    friend_status = forms.ChoiceField(
-        label=gettext_lazy("Friend status"),
-        required=False,
-        choices=[("", gettext_lazy("as it is")), *FriendStatus.choices],
-    )
-    observed_at = forms.DateTimeField(
-        label=gettext_lazy("Observed at (UTC)"),
-        required=False,
-        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}),
-        help_text=gettext_lazy(
-            "When this was true. Without it a refusal or block can be recorded, not lifted."
-        ),
-    )
-
-
 class EraseForm(ActForm):
     reason = forms.CharField(
         label=gettext_lazy("Reason"),
@@ -104,13 +84,13 @@ class RecipientDesk(Desk):
     readonly_fields = ("masked_phone", "known_details")
     change_form_outer_before_template = "console/recipient.html"
     act_labels: ClassVar[dict[str, Any]] = {
-        "standing": gettext_lazy("Record consent or friend status"),
+        **ledger_acts.LABELS,
         **privacy_acts.LABELS,
         "erase": gettext_lazy("Forget this person"),
     }
     act_forms: ClassVar[dict[str, type[ActForm]]] = {
-        "standing": StandingForm,
         "erase": EraseForm,
+        **ledger_acts.FORMS,
         **privacy_acts.FORMS,
     }
     act_notes: ClassVar[dict[str, Any]] = {
@@ -118,9 +98,10 @@ class RecipientDesk(Desk):
             "Number, LINE user id, attributes and what was sent are emptied for good; counts stay,"
             " and the person cannot be imported again."
         ),
+        **ledger_acts.NOTES,
         **privacy_acts.NOTES,
     }
-    grave_act = frozenset({"erase"})
+    grave_act = frozenset({"erase", "reassign"})
 
     @admin.display(description=gettext_lazy("Recipient"), ordering="id")
     def number(self, recipient: Recipient) -> str:
@@ -161,7 +142,8 @@ class RecipientDesk(Desk):
         return (
             "account", "masked_phone", "phone_country", "consent", "consent_source",
             "consent_observed_at", "friend_status", "friend_source", "friend_observed_at",
-            "known_details", "created_at", "updated_at",
+            "known_details", *(name for name in ("phone_since", "closed_at") if getattr(obj, name)),
+            "created_at", "updated_at",
         )  # fmt: skip
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
@@ -185,11 +167,24 @@ class RecipientDesk(Desk):
         )
         obj.pk = made.pk
 
+    def get_urls(self) -> list[URLPattern]:
+        name = "recipients_recipient_evidence"
+        own = path(
+            "<path:object_id>/evidence/<int:record>/", self._site(self.evidence_view), name=name
+        )
+        return [own, *super().get_urls()]
+
+    def evidence_view(self, request: HttpRequest, object_id: str, record: int) -> HttpResponse:
+        """Answer with what proves a record of the person's ledger."""
+        obj = self.get_object(request, object_id)
+        if obj is None:
+            raise Http404
+        return ledger_acts.download(obj, record, user_of(request))
+
     def available_acts(self, obj: Any, user: User) -> Sequence[str]:
         if obj.erased_at:
             return []
-        acts = ["standing"] if access.may(user, intake.CHANGE, obj.account_id) else []
-        acts += privacy_acts.available(obj, user)
+        acts = [*ledger_acts.available(obj, user), *privacy_acts.available(obj, user)]
         return acts + (["erase"] if access.may(user, erasure.ERASE, obj.account_id) else [])
 
     def panel(self, obj: Any, request: HttpRequest) -> dict[str, Any]:
@@ -202,7 +197,7 @@ class RecipientDesk(Desk):
         return {
             "verdicts": verdicts,
             "rules_version": eligibility.VERSION,
-            "ledger": obj.ledger.select_related("recorded_by").order_by("-observed_at", "-id")[:50],
+            **ledger_acts.panel(obj, user_of(request), at=at),
             "messages_sent": obj.messages.select_related("campaign").order_by("-id")[:20],
         }
 
@@ -213,11 +208,4 @@ class RecipientDesk(Desk):
             return privacy_acts.reveal(self, obj, request, **details)
         if act == "access":
             return privacy_acts.hand_out(obj, request, **details)
-        given = {name: value for name, value in details.items() if value}
-        return intake.change(
-            obj,
-            intake.Details(**given),
-            by=user_of(request),
-            at=timezone.now(),
-            source=Source.PERSON,
-        )
+        return ledger_acts.do(act, obj, request, details)

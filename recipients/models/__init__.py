@@ -8,7 +8,14 @@ from recipients.models.imports import (
     ImportRefusal,
     RecipientImport,
 )
-from recipients.models.ledger import ConsentEvidence, ConsentRecord, MarketingOptOut
+from recipients.models.ledger import (
+    ConsentEvidence,
+    ConsentRecord,
+    LegalBasis,
+    LegalBasisKind,
+    MarketingOptOut,
+    Reachability,
+)
 from recipients.models.people import Consent, FriendStatus, Recipient, Source
 
 __all__ = [
@@ -21,7 +28,10 @@ __all__ = [
     "ImportPart",
     "ImportRefusal",
     "ImportedPerson",
+    "LegalBasis",
+    "LegalBasisKind",
     "MarketingOptOut",
+    "Reachability",
     "Recipient",
     "RecipientImport",
     "Source",

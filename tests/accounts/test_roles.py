@@ -41,6 +41,7 @@ ACTS = {
     "templates_app.revoke_messagetemplate": {"reviewer", "manager"},
     "recipients.import_recipient": {"sender", "manager"},
     "recipients.suppress_recipient": {"sender", "manager"},
+    "recipients.reassign_recipient": {"sender", "manager"},
     "recipients.erase_recipient": {"manager"},
     "recipients.reveal_phone": {"manager"},
     "sending.run_campaign": {"sender", "manager"},

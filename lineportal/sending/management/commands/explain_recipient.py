@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from lineportal.accounts.models import OfficialAccount
 from lineportal.sending import audience, campaigns
-from recipients import eligibility, intake, phones
+from recipients import eligibility, intake, phones, provenance, reassign
 from recipients.intake import Invalid
 from recipients.models import Recipient
 
@@ -50,3 +50,9 @@ class Command(BaseCommand):
             f"consent {person.consent} ({person.consent_source}), friend status"
             f" {person.friend_status} ({person.friend_source}), rules {eligibility.VERSION}"
         )
+        self.stdout.write(f"LON consent: {provenance.consent(person, at=at)}")
+        self.stdout.write(f"friend status: {provenance.friend_status(person, at=at)}")
+        for former in reassign.former_owners(person):
+            self.stdout.write(
+                f"before {person.phone_since:%Y-%m-%d}: recipient {former.pk}'s number"
+            )
