@@ -27,8 +27,15 @@ from lineportal.sending.models import (
     WebhookEvent,
 )
 from lineportal.sending.statuses import Status
-from recipients import friendship, imports
-from recipients.models import ConsentEvidence, ConsentRecord, Recipient, RecipientImport
+from recipients import bases, consent, evidence, friendship, imports
+from recipients.models import (
+    ConsentEvidence,
+    ConsentRecord,
+    Reachability,
+    Recipient,
+    RecipientImport,
+    Source,
+)
 from tests import factories
 from tests.api.client import Api
 from tests.webhooks.test_line_webhook import body_of, event
@@ -99,6 +106,13 @@ def in_every_table(account: OfficialAccount, api: Api, at: datetime) -> Recipien
     person = Recipient.objects.get(pk=made.json()["id"])
     for record in ConsentRecord.objects.filter(recipient=person):
         ConsentEvidence.objects.create(record=record, text=f"{NAME} told us from {NATIONAL}")
+    said = consent.Statement(
+        Source.RECORDS, at, is_dated=True, told_at=at,
+        evidence=evidence.read(file=f"{NAME}, {NATIONAL}".encode(), file_name=f"{NAME}.txt"),
+    )  # fmt: skip
+    bases.record(person, purpose="parcels", basis="contract", statement=said)
+    bases.opt_out(person, purpose="news", statement=said)
+    Reachability.objects.create(recipient=person, reached_at=at, message_id=1)
 
     job = imports.receive(
         account, name=f"only {NATIONAL}.csv", at=at, by=by, source_text=f"call of {PHONE}",
