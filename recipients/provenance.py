@@ -8,10 +8,21 @@ from datetime import datetime, timedelta
 from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
 
-from recipients.models import ConsentRecord, Recipient, Source
+from recipients.models import Consent, ConsentRecord, FriendStatus, Recipient, Source
 
 _MINUTE = timedelta(minutes=1)
 _IMPORTED = re.compile(r"import:(\d+) row (\d+)")
+
+_WORDS = dict(
+    pair
+    for choices in (Consent, FriendStatus, ConsentRecord.Given, ConsentRecord.OptedOut)
+    for pair in choices.choices
+)
+
+
+def word(value: str) -> str:
+    """Return a value of the ledger in words: "opted_out" is "opted out"."""
+    return str(_WORDS.get(value, value)).lower()
 
 
 def consent(recipient: Recipient, *, at: datetime) -> str:

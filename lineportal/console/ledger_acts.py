@@ -59,7 +59,10 @@ class ProvenForm(ActForm):
 
     source = forms.ChoiceField(
         label=gettext_lazy("Who says so"),
-        choices=[(each, each.label) for each in (Source.PERSON, Source.RECORDS)],
+        choices=[
+            (Source.PERSON, gettext_lazy("The person")),
+            (Source.RECORDS, gettext_lazy("Our records")),
+        ],
     )
     observed_at = forms.DateTimeField(
         label=gettext_lazy("Observed at (UTC)"),
@@ -199,7 +202,13 @@ def panel(recipient: Recipient, user: User, *, at: datetime) -> dict[str, Any]:
         "opt_outs": recipient.opt_outs.order_by("purpose"),
         "may_withdraw": "withdraw" in available(recipient, user) and not recipient.erased_at,
         "ledger": [
-            (record, provenance.reference(record), provenance.imported(record))
+            {
+                "record": record,
+                "previous": provenance.word(record.previous),
+                "value": provenance.word(record.value),
+                "reference": provenance.reference(record),
+                "imported": provenance.imported(record),
+            }
             for record in records[:SHOWN]
         ],
         "former_owners": reassign.former_owners(recipient),
