@@ -11,6 +11,7 @@ from lineportal.api import (
     imports,
     messages,
     recipients,
+    retention,
     suppressions,
     templates,
 )
@@ -35,8 +36,11 @@ suppression_list = suppressions.Suppressions.as_view(
 
 account_policy = control.Policies.as_view({"get": "retrieve", "patch": "partial_update"})
 
+account_retention = retention.Retentions.as_view({"get": "retrieve", "patch": "partial_update"})
+
 urlpatterns = [
     path("v1/accounts/<slug:slug>/policy/", account_policy, name="account-policy"),
+    path("v1/accounts/<slug:slug>/retention/", account_retention, name="account-retention"),
     path("v1/suppressions/", suppression_list, name="suppression-list"),
     path("v1/", include(router.urls)),
     re_path("^v1/", errors.no_such_address),

@@ -7,6 +7,7 @@ from lineportal.console import (
     imports_desk,
     messages_desk,
     people_desk,
+    privacy_desk,
     suppressions_desk,
     templates_desk,
 )
@@ -18,6 +19,7 @@ __all__ = [
     "imports_desk",
     "messages_desk",
     "people_desk",
+    "privacy_desk",
     "suppressions_desk",
     "templates_desk",
 ]

@@ -115,6 +115,8 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
                 ),
                 _item(_("Sending policies"), "rule", "sending_policy_changelist",
                       "accounts.view_officialaccount"),
+                _item(_("Retention periods"), "auto_delete", "sending_retention_changelist",
+                      "accounts.view_officialaccount"),
                 _item(_("Audit"), "history_edu", "audit_auditentry_changelist",
                       "audit.view_auditentry"),
                 _item(_("Users"), "person", "auth_user_changelist", "auth.view_user"),

@@ -175,6 +175,12 @@ class Message(models.Model):
                 condition=Q(status="uncertain"),
                 name="message_uncertain",
             ),
+            # Retention: what still holds values, oldest first; no change of a status touches it
+            models.Index(
+                fields=["account", "id"],
+                condition=Q(values_dropped_at__isnull=True, erased_at__isnull=True),
+                name="message_with_values",
+            ),
             # The list of a campaign's messages, by status
             models.Index(fields=["campaign", "status", "id"], name="message_of_campaign"),
         ]
