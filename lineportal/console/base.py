@@ -21,7 +21,14 @@ from django.utils.translation import gettext as _
 
 from lineportal.accounts import access
 from lineportal.console.lists import BoundedDesk
-from lineportal.sending import campaigns, retries, routing, stops
+from lineportal.sending import (
+    campaigns,
+    retries,
+    routing,
+    stops,
+    subject_access,
+    subject_access_pdf,
+)
 from lineportal.sending import messages as sending_messages
 from recipients import imports, intake, purposes, reveals
 from templates_app import content, workflow
@@ -42,6 +49,8 @@ REFUSALS = (
     imports.NotWaiting,
     purposes.MissingPurpose,
     reveals.NoNumber,
+    subject_access.Forgotten,
+    subject_access_pdf.MissingFont,
     sending_messages.CannotSendAgain,
     retries.NothingToRetry,
     stops.AlreadyStopped,

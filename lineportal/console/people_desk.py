@@ -211,6 +211,8 @@ class RecipientDesk(Desk):
             return forgetting.erase(obj, at=timezone.now(), by=user_of(request), **details)
         if act == "reveal":
             return privacy_acts.reveal(self, obj, request, **details)
+        if act == "access":
+            return privacy_acts.hand_out(obj, request, **details)
         given = {name: value for name, value in details.items() if value}
         return intake.change(
             obj,

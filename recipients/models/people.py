@@ -83,6 +83,7 @@ class Recipient(models.Model):
             ("suppress_recipient", "May suppress phone numbers"),
             ("erase_recipient", "May erase a person"),
             ("reveal_phone", "May see whole phone numbers"),
+            ("subject_access", "May hand out everything held about a person"),
         ]
         constraints: ClassVar = [
             models.UniqueConstraint(
