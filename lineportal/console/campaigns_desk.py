@@ -234,15 +234,22 @@ class CampaignDesk(Desk):
                 return _("Send the other %(count)s messages") % queued
         if act != "start":
             return super().act_label(act, obj)
-        preview = reports.preview(audience.preview(obj, at=timezone.now()))
+        preview = self._preview(obj)
         count = preview.total - preview.by_verdict.get(Verdict.EXCLUDED, 0)
         if obj.scheduled_at and obj.scheduled_at > timezone.now():
             return _("Schedule %(count)s messages") % {"count": localize(count)}
         return _("Send %(count)s messages") % {"count": localize(count)}
 
+    def _preview(self, obj: Any) -> reports.Preview:
+        """Return the counts of who would get it, judged once for a page's button and its table."""
+        if not hasattr(obj, "previewed"):
+            obj.previewed = reports.preview(audience.preview(obj, at=timezone.now()))
+        previewed: reports.Preview = obj.previewed
+        return previewed
+
     def panel(self, obj: Any, request: HttpRequest) -> dict[str, Any]:
         if obj.frozen_at is None:
-            preview = reports.preview(audience.preview(obj, at=timezone.now()))
+            preview = self._preview(obj)
             return {
                 "preview": preview,
                 "waits": waiting.why(obj, at=timezone.now()).sentence,

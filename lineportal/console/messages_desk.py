@@ -20,6 +20,7 @@ from lineportal.console.lists import AccountFilter
 from lineportal.sending import audience, finding, history, messages, overdue
 from lineportal.sending.models import Message
 from lineportal.sending.statuses import MEANING, Status
+from recipients import finding as naming
 from recipients import phones
 
 
@@ -42,7 +43,12 @@ class OverdueFilter(admin.SimpleListFilter):
     def queryset(
         self, request: HttpRequest, queryset: QuerySet[Message]
     ) -> QuerySet[Message] | None:
-        return overdue.among(queryset, at=timezone.now()) if self.value() == "yes" else None
+        if self.value() != "yes":
+            return None
+        campaign_id = naming.number(request.GET.get("campaign__id__exact", ""))
+        if campaign_id and not overdue.can_be(campaign_id):
+            return queryset.none()
+        return overdue.among(queryset, at=timezone.now())
 
 
 class RuleFilter(admin.SimpleListFilter):
@@ -109,6 +115,12 @@ class MessageDesk(Desk):
         return format_html(
             '<span class="lp-badge {}">{}</span>', LOOK.get(status, ""), status.label
         )
+
+    def get_list_filter(self, request: HttpRequest) -> Sequence[Any]:
+        """Return the filters; account and service are no question within one campaign."""
+        if "campaign__id__exact" in request.GET:
+            return ("status", OverdueFilter, RuleFilter)
+        return self.list_filter
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Message], search_term: str

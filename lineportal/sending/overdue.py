@@ -49,6 +49,12 @@ def accounts() -> list[int]:
     return list(limits.order_by("account").values_list("account_id", flat=True).distinct())
 
 
+def can_be(campaign_id: int) -> bool:
+    """Return whether a campaign's template has a limit at all."""
+    with_limit = MessageTemplate.objects.filter(overdue_minutes__isnull=False)
+    return with_limit.filter(campaigns=campaign_id).exists()
+
+
 def is_overdue(*, service: str, status: str, queued_at: datetime, minutes: int | None,
                at: datetime) -> bool:  # fmt: skip
     """Return the same for one message whose template allows so many minutes."""

@@ -134,7 +134,7 @@ def test_a_long_list_says_more_than_ten_thousand_and_ends_at_its_hundredth_page(
     hundredth = client.get(walking.paged(url, 100))
     beyond = client.get(walking.paged(url, 101))
 
-    assert "more than 10,000 messages" in first
+    assert "More than 10,000 messages" in first
     assert "The pages end after 5,000" in first
     assert len(hundredth.context["cl"].result_list) == 50
     assert beyond.status_code == 302
@@ -245,6 +245,23 @@ def test_the_overdue_are_those_that_each_message_says_of_itself(
     ]
     assert len(by_hand) > 50
     assert [row.pk for row in page.context["cl"].result_list] == by_hand[:50]
+
+
+def test_within_a_campaign_only_what_is_a_question_there_is_asked(filled: crowd.Crowd) -> None:
+    client, url = login(filled.by), walking.url_of("sending.message")
+    finished = [one for one in filled.campaigns if one.state == "finished"]
+    with_limit = next(one for one in finished if one.template.overdue_minutes)
+    without = next(one for one in finished if not one.template.overdue_minutes)
+
+    def asked(campaign: Any, **more: str) -> Any:
+        return client.get(url, {"campaign__id__exact": campaign.pk, **more})
+
+    assert [spec.title for spec in asked(with_limit).context["cl"].filter_specs] == [
+        "status", "overdue", "rule",
+    ]  # fmt: skip
+    assert asked(with_limit, overdue="yes").context["cl"].result_count > 0
+    assert asked(without, overdue="yes").context["cl"].result_count == 0
+    assert asked(with_limit, account__id__exact="1").status_code == 400
 
 
 def test_the_pages_of_one_thing_and_the_overview_ask_few_queries(filled: crowd.Crowd) -> None:

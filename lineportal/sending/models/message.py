@@ -157,15 +157,17 @@ class Message(models.Model):
                 condition=~Q(status="sending"),
                 name="message_by_status",
             ),
-            # The list of what a rule excluded
+            # The list of what a rule excluded; with a status or overdue, without the rows
             models.Index(
                 fields=["account", "service", "rule", "id"],
+                include=["status", "template", "queued_at"],
                 condition=~Q(rule=""),
                 name="message_by_rule",
             ),
             # The list of what a rule excluded of one campaign
             models.Index(
                 fields=["campaign", "rule", "id"],
+                include=["status"],
                 condition=~Q(rule=""),
                 name="message_of_campaign_by_rule",
             ),
