@@ -35,7 +35,7 @@ def erase(recipient: Recipient, *, at: datetime, by: User | None) -> Recipient:
         )
         Suppression.objects.filter(account_id=recipient.account_id, phone=recipient.phone).delete()
     recipient.phone, recipient.phone_country, recipient.line_user_id = None, "", None
-    recipient.attributes = {}
+    recipient.attributes, recipient.tags = {}, []
     recipient.erased_at = recipient.updated_at = at
     recipient.save()
     ConsentEvidence.objects.filter(record__recipient=recipient).delete()

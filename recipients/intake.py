@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -46,6 +46,7 @@ class Details:
     consent: str | None = None
     friend_status: str | None = None
     attributes: Mapping[str, Any] | None = None
+    tags: Sequence[str] | None = None  # replace the ones held
     observed_at: datetime | None = None  # when consent and friend status were true
 
 
@@ -74,6 +75,7 @@ def add(
                 phone_country=phone.country if phone else "",
                 line_user_id=line_user_id,
                 attributes=_read_attributes(details.attributes or {}),
+                tags=_read_tags(details.tags or ()),
                 created_at=at,
                 updated_at=at,
             )
@@ -107,10 +109,12 @@ def change(
                     **recipient.attributes,
                     **_read_attributes(details.attributes),
                 }
+            if details.tags is not None:
+                recipient.tags = _read_tags(details.tags)
             recipient.updated_at = at
             recipient.save(
                 update_fields=[
-                    "phone", "phone_country", "line_user_id", "attributes", "updated_at",
+                    "phone", "phone_country", "line_user_id", "attributes", "tags", "updated_at",
                 ]
             )  # fmt: skip
             _take(recipient, details, statement)
@@ -194,6 +198,13 @@ def _read_user_id(text: str) -> str:
         return words.line_user_id(text)
     except words.UnreadableUserId as error:
         raise Invalid("line_user_id", _("Not understood: %s.") % error) from error
+
+
+def _read_tags(tags: Sequence[str]) -> list[str]:
+    try:
+        return words.tags(tags)
+    except words.UnreadableTags as error:
+        raise Invalid("tags", str(error)) from error
 
 
 def _read_attributes(attributes: Mapping[str, Any]) -> dict[str, str]:

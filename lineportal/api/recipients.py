@@ -31,7 +31,7 @@ class RecipientOut(serializers.ModelSerializer[Recipient]):
         fields = (
             "id", "account", "phone", "line_user_id", "consent", "consent_source",
             "consent_observed_at", "friend_status", "friend_source", "friend_observed_at",
-            "attributes", "created_at", "updated_at",
+            "attributes", "tags", "created_at", "updated_at",
         )  # fmt: skip
 
 
@@ -41,6 +41,9 @@ class RecipientChanges(serializers.Serializer[Any]):
     consent = serializers.CharField(required=False)
     friend_status = serializers.CharField(required=False)
     attributes = serializers.DictField(required=False)
+    tags = serializers.ListField(
+        child=serializers.CharField(), required=False, help_text="Replace the ones held."
+    )
     observed_at = Moment(required=False, help_text="When consent and friend status were true.")
 
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 from typing import ClassVar
 
 import pgtrigger
+from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
@@ -59,6 +61,9 @@ class Recipient(models.Model):
     friend_source = models.CharField(max_length=8, choices=Source, default=Source.ASSUMED)
     friend_observed_at = models.DateTimeField(null=True, blank=True)
     attributes = models.JSONField(default=dict, blank=True)  # text by name, for placeholders
+    tags = ArrayField(
+        models.CharField(max_length=50), default=list, db_default=[], blank=True
+    )  # as `words.tags` makes them
     created_at = models.DateTimeField()
     updated_at = models.DateTimeField()
     erased_at = models.DateTimeField(null=True, blank=True)
@@ -110,6 +115,8 @@ class Recipient(models.Model):
                 fields=["account", "consent", "friend_status"],
                 name="recipient_by_standing",
             ),
+            # An audience by tags; most people have none
+            GinIndex(fields=["tags"], condition=~Q(tags=[]), name="recipient_by_tags"),
         ]
         triggers: ClassVar = [
             pgtrigger.Protect(name="recipients_are_erased_not_deleted", operation=pgtrigger.Delete),
