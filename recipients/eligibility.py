@@ -25,7 +25,7 @@ from recipients.models import (
 )
 from recipients.phones import SERVED
 
-VERSION = "2026-11"  # changes whenever a rule is added or changes its meaning
+VERSION = "2026-11-2"  # changes whenever a rule is added or changes its meaning
 
 LON = "lon"
 OA = "oa"
@@ -38,6 +38,7 @@ class Asked:
     service: str  # "lon" or "oa"
     category: str  # "transactional" or "marketing"
     at: datetime
+    purpose: str = ""  # the template's; an opt-out from it bars marketing of that purpose only
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +69,11 @@ def _suppressed(asked: Asked) -> Q:
 
 
 def _opted_out(asked: Asked) -> Q:
-    return Q(
-        Exists(MarketingOptOut.objects.filter(recipient=OuterRef("pk"), ended_at__isnull=True))
-    )
+    in_force = MarketingOptOut.objects.filter(recipient=OuterRef("pk"), ended_at__isnull=True)
+    barred = Q(purpose="")
+    if asked.purpose:
+        barred |= Q(purpose__iexact=asked.purpose)
+    return Q(Exists(in_force.filter(barred)))
 
 
 RULES = (

@@ -95,7 +95,8 @@ class PolicyForm(forms.ModelForm[Policy]):
     class Meta:
         model = Policy
         fields = ("account", "canary_size", "second_key_above", "refused_percent",
-                  "uncertain_percent")  # fmt: skip
+                  "uncertain_percent", "cap_messages", "cap_days", "marketing_cap_messages",
+                  "marketing_cap_days", "cooling_off_days", "trigger_minutes")  # fmt: skip
 
     def __init__(self, *args: Any, **kw: Any) -> None:
         super().__init__(*args, **kw)
@@ -186,7 +187,7 @@ PolicyForm.declared_fields.update(_hours_fields())
 class PolicyDesk(Desk):
     view_permission = "accounts.view_officialaccount"
     form = PolicyForm
-    list_display = ("account", *PolicyForm.Meta.fields[1:])
+    list_display = ("account", *PolicyForm.Meta.fields[1:6])
     list_select_related = ("account",)
     ordering = ("account__name",)
 

@@ -18,7 +18,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from lineportal.sending import filters
+from lineportal.sending import filters, own_history, policies
 from lineportal.sending.models import Campaign
 from recipients import eligibility
 from recipients.models import Recipient
@@ -30,6 +30,9 @@ RULES: dict[str, Promise] = {
     "missing_values": gettext_lazy("A placeholder of the template has no value for this person."),
     "value_too_long": gettext_lazy("A value makes a text longer than LINE allows."),
     "already_in_campaign": gettext_lazy("The same person and item stand in an earlier row."),
+    "frequency_cap": gettext_lazy("The person has had as many messages as the account allows."),
+    "recently_refused": gettext_lazy("LINE refused the person's last message a short time ago."),
+    "trigger_too_old": gettext_lazy("What the message tells of happened too long ago."),
 }
 REASONS: dict[str, Promise] = {rule.code: rule.reason for rule in eligibility.RULES} | RULES
 
@@ -142,6 +145,7 @@ def write_one(
     values: Mapping[str, Any],
     not_after: datetime | None,
     by: int | None,
+    triggered_at: datetime | None = None,
 ) -> int:
     """Write a one-off message, queued or skipped; return its id."""
     source = _Filter(Recipient.objects.filter(pk=recipient.pk))
@@ -153,6 +157,7 @@ def write_one(
         campaign=None,
         not_after=not_after,
         by=by,
+        triggered_at=triggered_at,
     )
     with connection.cursor() as cursor:
         cursor.execute(f"{sql} RETURNING id", params)
@@ -187,12 +192,16 @@ def _judged(
     *,
     at: datetime,
     values: Mapping[str, Any],
+    triggered_at: datetime | None = None,
 ) -> tuple[str, list[Any]]:
     """Return the SELECT that every use shares, and its parameters.
 
-    Columns: recipient_id, address, consent, friend_status, item, values, rule, verdict.
+    Columns: recipient_id, address, consent, friend_status, item, values, triggered_at, rule,
+    verdict.
     """
-    asked = eligibility.Asked(service=template.service, category=template.category, at=at)
+    asked = eligibility.Asked(
+        service=template.service, category=template.category, at=at, purpose=template.purpose
+    )
     person_sql, person_params = (
         source.people.annotate(rule=eligibility.first_excluding(asked))
         .order_by()
@@ -223,16 +232,39 @@ def _judged(
     too_long, too_long_params = _too_long(template)
     missing = "NOT filled.values ?& %s" if names else "false"
     missing_params: list[Any] = [names] if names else []
+    triggered_sql = "%s::timestamptz"
+    triggered_params = [triggered_at or own_history.trigger_of(values)]
+    if rows_join:
+        row_trigger = own_history.moment("(line.values ->> 'triggered_at')")
+        triggered_sql = f"COALESCE({row_trigger}, %s::timestamptz)"
+    history = own_history.conditions(
+        policies.of(template.account_id),
+        service=template.service,
+        category=template.category,
+        at=at,
+        names=own_history.Names("ranked.recipient_id", "ranked.triggered_at", earlier="earlier"),
+    )
+    told, told_params = own_history.cased(history)
+    rule = f"CASE WHEN rule <> '' THEN rule {told} ELSE '' END" if history else "rule"
+    # How many messages of the same file to the same person come before, for the cap.
+    earlier = "0::bigint"
+    if history and rows_join:
+        earlier = """count(*) FILTER (WHERE rule = '') OVER (PARTITION BY recipient_id
+            ORDER BY row_number ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)"""
     # OFFSET 0 keeps PostgreSQL from folding the levels into one, which would work every rule out
     # again wherever its result is used.
     sql = f"""
-        SELECT recipient_id, address, consent, friend_status, values, rule,
+        SELECT recipient_id, address, consent, friend_status, values, triggered_at, rule,
                CASE WHEN repeat > 1 THEN item || ' (row ' || row_number || ')' ELSE item END
                    AS item,
                CASE WHEN rule <> '' THEN 'excluded'
                     WHEN %s = 'lon' AND consent = 'not_set' THEN 'send_pending_consent'
                     ELSE 'send' END AS verdict
         FROM (
+          SELECT recipient_id, address, consent, friend_status, values, triggered_at, item,
+                 repeat, row_number, {rule} AS rule
+          FROM (
+           SELECT ruled.*, {earlier} AS earlier FROM (
             SELECT filled.*,
                    CASE WHEN person_rule <> '' THEN person_rule
                         WHEN {missing} THEN 'missing_values'
@@ -242,20 +274,26 @@ def _judged(
             FROM (
                 SELECT person.id AS recipient_id, {address} AS address, person.consent,
                        person.friend_status, person.rule AS person_rule, {item} AS item,
-                       {repeat} AS repeat, {row_number} AS row_number, {values_sql} AS values
+                       {repeat} AS repeat, {row_number} AS row_number, {values_sql} AS values,
+                       {triggered_sql} AS triggered_at
                 FROM ({person_sql} OFFSET 0) AS person
                     (id, rule, phone, line_user_id, consent, friend_status, attributes)
                 {rows_join}
                 OFFSET 0
             ) filled
             OFFSET 0
-        ) ruled
+           ) ruled
+          ) ranked
+          OFFSET 0
+        ) told
     """
     params = [
         template.service,
+        *told_params,
         *missing_params,
         *too_long_params,
         *values_params,
+        *triggered_params,
         *person_params,
         *rows_params,
     ]
@@ -310,20 +348,21 @@ def _insert(
     campaign: Campaign | None,
     not_after: datetime | None,
     by: int | None,
+    triggered_at: datetime | None = None,
 ) -> tuple[str, list[Any]]:
-    judged, params = _judged(template, source, at=at, values=values)
+    judged, params = _judged(template, source, at=at, values=values, triggered_at=triggered_at)
     sql = f"""
         INSERT INTO sending_message (
             account_id, campaign_id, template_id, recipient_id, item, service, verdict, rule,
             rules_version, consent, friend_status, address, values, body_template_hash,
-            status, queued_at, ready_at, not_after, changed_at, reference, attempts,
+            status, queued_at, ready_at, triggered_at, not_after, changed_at, reference, attempts,
             body_sha256, request_id, outcome, detail, created_by_id
         )
         SELECT %s, %s, %s, recipient_id, item, %s, verdict, rule,
                %s, consent, friend_status,
                CASE WHEN rule = '' THEN address ELSE '' END,
                values, %s,
-               CASE WHEN rule = '' THEN 'queued' ELSE 'skipped' END, %s, %s, %s, %s,
+               CASE WHEN rule = '' THEN 'queued' ELSE 'skipped' END, %s, %s, triggered_at, %s, %s,
                CASE WHEN rule = '' THEN gen_random_uuid() END, 0, '', '', '', '', %s
         FROM ({judged}) judged
     """
