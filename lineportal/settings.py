@@ -253,4 +253,5 @@ UNFOLD = {
 
 # --- logs
 
+DEFAULT_EXCEPTION_REPORTER = "lineportal.error_pages.MaskedReport"
 LOGGING = logs.configuration(debug=DEBUG)

@@ -19,7 +19,7 @@ CONSENT = ConsentRecord.Subject.CONSENT
 FRIEND = ConsentRecord.Subject.FRIEND
 
 # On equal dates the more careful value wins.
-_CARE = {
+CARE: dict[str, int] = {
     Consent.AGREED: 0,
     Consent.NOT_SET: 1,
     Consent.REJECTED: 2,
@@ -27,7 +27,7 @@ _CARE = {
     FriendStatus.NOT_FRIEND: 1,
     FriendStatus.BLOCKED: 2,
 }
-_BARRED = {Consent.REJECTED.value, FriendStatus.BLOCKED.value}
+BARRED = {Consent.REJECTED.value, FriendStatus.BLOCKED.value}
 
 
 class Decision(enum.Enum):
@@ -67,11 +67,11 @@ def judge(
         return Decision.CONFLICT
     if held_observed_at is None or held == Consent.NOT_SET:
         return Decision.APPLY
-    if held in _BARRED:
+    if held in BARRED:
         return Decision.APPLY if statement.is_dated and is_newer else Decision.CONFLICT
     if not statement.is_dated or is_newer:
         return Decision.APPLY
-    if at == held_observed_at and _CARE[value] > _CARE[held]:  # type: ignore[index]
+    if at == held_observed_at and CARE[value] > CARE[held]:
         return Decision.APPLY
     return Decision.KEEP
 

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from lineportal.accounts import access
 from lineportal.accounts.models import OfficialAccount
 from lineportal.audit import chain
-from recipients import consent, erasure, phones, words
+from recipients import consent, erasure, phones, siblings, words
 from recipients.models import Recipient, Source
 
 ADD = "recipients.add_recipient"
@@ -64,11 +64,13 @@ def add(
     line_user_id = _read_user_id(details.line_user_id) if details.line_user_id else None
     if phone is None and line_user_id is None:
         raise Invalid("phone", _("Give a phone number or a LINE user id."))
-    if phone and erasure.is_erased(account, phone.e164):
-        raise Invalid("phone", _("This person asked to be forgotten and cannot be added again."))
+    for field, text in (("phone", phone.e164 if phone else None), ("line_user_id", line_user_id)):
+        if text and erasure.is_erased(account, text):
+            raise Invalid(field, _("This person asked to be forgotten and cannot be added again."))
     statement = _statement(details, by=by, at=at, source=source)
     try:
         with transaction.atomic():
+            siblings.hold(phone.e164 if phone else None)
             recipient = Recipient.objects.create(
                 account=account,
                 phone=phone.e164 if phone else None,
@@ -100,6 +102,10 @@ def change(
     statement = _statement(details, by=by, at=at, source=source)
     try:
         with transaction.atomic():
+            siblings.hold(
+                recipient.phone,
+                read_phone(recipient.account, details.phone).e164 if details.phone else None,
+            )
             recipient = Recipient.objects.select_for_update().get(pk=recipient.pk)
             if recipient.erased_at:
                 raise Invalid("phone", _("This person asked to be forgotten; nothing is kept."))
@@ -190,6 +196,8 @@ def _set_address(recipient: Recipient, details: Details) -> None:
         line_user_id = _read_user_id(details.line_user_id)
         if recipient.line_user_id and recipient.line_user_id != line_user_id:
             raise Invalid("line_user_id", _("A person's LINE user id stays; add a new person."))
+        if erasure.is_erased(recipient.account, line_user_id):
+            raise Invalid("line_user_id", _("The owner of this id asked to be forgotten."))
         recipient.line_user_id = line_user_id
 
 

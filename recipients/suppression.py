@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from lineportal.accounts import access
 from lineportal.accounts.models import OfficialAccount
 from lineportal.audit import chain
-from recipients import intake
+from recipients import intake, purposes
 from recipients.models import Suppression
 
 SUPPRESS = "recipients.suppress_recipient"
@@ -41,7 +41,7 @@ def add(
     suppression = Suppression.objects.create(
         account=account,
         phone=number.e164,
-        reason=reason.strip()[:200],
+        reason=purposes.without_personal_data(reason),
         until=until,
         created_by=by,
         created_at=at,

@@ -1,313 +1,395 @@
-"""Write a batch of file rows as recipients: judged in Python, written by a few statements.
+"""Write a staged file as recipients: matched, judged and written by a few statements for all rows.
 
-Two look-ups find whom we hold; new people go in by one insert, changed ones by one update, and
-every change of consent or friend status into the ledger.
+Everything here runs in the caller's transaction, on the temporary tables of `staging`. A row that
+is refused leaves `import_row`; what is still there at the end was taken.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
+from django.db import connection
 from django.utils.translation import gettext as _
 
-from lineportal.accounts.models import OfficialAccount
-from recipients import consent, erasure, sheets
-from recipients.file_rows import Person, Refused
-from recipients.models import ConsentRecord, ErasedPhone, Recipient, RecipientImport, Source
+from recipients import consent, erasure, repeats, siblings, spreading
+from recipients.columns import Columns
+from recipients.consent_sql import decision_sql
+from recipients.models import Consent, FriendStatus, RecipientImport
 
-BATCH = 2_000  # rows
+LOCK = 0x696D7072  # "impr": the first half of the advisory lock of an account's imports
 
-# The rows of this file that were taken, by phone and by LINE user id.
-Seen = dict[str, tuple[int, Person]]
+# What we hold of the people of the rows, and what the rows do to it.
+_CONSENT_DOES = decision_sql(
+    "said_consent", "consent", "consent_observed_at", "%(observed_at)s::timestamptz", "%(is_dated)s"
+)
+_FRIEND_DOES = decision_sql(
+    "said_friend", "friend_status", "friend_observed_at", "%(observed_at)s::timestamptz",
+    "%(is_dated)s",
+)  # fmt: skip
+_HELD = "phone", "line_user_id", "consent", "consent_observed_at", "friend_status", \
+    "friend_observed_at", "attributes", "tags"  # fmt: skip
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Counts:
-    """What became of the rows: (row, column, reason) for the refused ones."""
-
-    created: int = 0
-    updated: int = 0
-    unchanged: int = 0
-    refusals: list[tuple[int, str, str]] = field(default_factory=list)
+    created: int
+    updated: int
+    unchanged: int
+    refused: int
 
 
-@dataclass(slots=True)
-class _Batch:
-    """What one batch will write."""
+def take(job: RecipientImport, columns: Columns, *, at: datetime) -> Counts:
+    """Judge the staged rows and write them, or only count for a dry run.
 
-    created: list[Recipient] = field(default_factory=list)
-    changed: dict[int, Recipient] = field(default_factory=dict)
-    ledger: list[ConsentRecord] = field(default_factory=list)
-
-
-def take(
-    job: RecipientImport,
-    sheet: sheets.Sheet,
-    people: list[tuple[int, Person]],
-    counts: Counts,
-    *,
-    seen: Seen,
-    at: datetime,
-) -> None:
-    """Judge a batch of (row number, person) and write it; what is refused leaves nothing."""
-    known = Recipient.objects.select_for_update().filter(account=job.account)
-    by_phone = {
-        row.phone: row for row in known.filter(phone__in=[p.phone for _n, p in people if p.phone])
-    }
-    by_user_id = {
-        row.line_user_id: row
-        for row in known.filter(line_user_id__in=[p.line_user_id for _n, p in people])
-    }
-    # One row object per person, whichever key found it.
-    for row in by_user_id.values():
-        if row.phone in by_phone:
-            by_user_id[row.line_user_id] = by_phone[row.phone]
-    erased = _erased(job.account, [p.phone for _n, p in people if p.phone])
-    elsewhere = _consent_elsewhere(job.account, [p.phone for _n, p in people if p.phone])
-    batch = _Batch()
-    for number, person in people:
-        try:
-            if _is_repeated(person, seen):
-                counts.unchanged += 1
-                continue
-            if person.phone in erased:
-                raise Refused(
-                    sheet.letter("phone"),
-                    _("this person asked to be forgotten and is not imported again"),
-                )
-            held = by_phone.get(person.phone) or by_user_id.get(person.line_user_id)
-            _check_identity(person, held, by_user_id, sheet)
-            statement = _statement(job, number, at=at)
-            if held is None:
-                inherited = elsewhere.get(person.phone or "")
-                _create(job, person, inherited, statement, batch, sheet, at=at)
-                counts.created += 1
-            elif _update(held, person, statement, batch, sheet, at=at):
-                counts.updated += 1
-            else:
-                counts.unchanged += 1
-        except Refused as refusal:
-            counts.refusals.append((number, refusal.column, str(refusal)))
-            continue
-        keys = {person.phone, person.line_user_id}
-        if held is not None:  # a later row may name the same person by the other key
-            keys |= {held.phone, held.line_user_id}
-        for key in keys:
-            if key:
-                seen.setdefault(key, (number, person))
-    _write(job, batch, at=at)
+    Refusals are added to `import_refusal`.
+    One import after the other in an account; people of the rows are locked in the order of ids.
+    """
+    return _Upsert(job, columns, at).run()
 
 
-def _is_repeated(person: Person, seen: Seen) -> bool:
-    """Return whether an earlier row said the same; raises Refused where it said something else."""
-    first = seen.get(person.phone or "") or seen.get(person.line_user_id or "")
-    if first is None:
-        return False
-    number, earlier = first
-    if earlier != person:
-        raise Refused(
-            "",
-            _("the same person as in row %(row)d, with other details; keep one of the two")
-            % {"row": number},
+class _Upsert:
+    def __init__(self, job: RecipientImport, columns: Columns, at: datetime) -> None:
+        self._job = job
+        self._columns = columns
+        self._facts: dict[str, Any] = {
+            "account": job.account_id,
+            "job": job.pk,
+            "at": at,
+            "observed_at": job.as_of or at,
+            "is_dated": job.as_of is not None,
+            "by": job.started_by_id,
+            "reference": f"import:{job.pk} row ",
+            "tags": [job.tag] if job.tag else [],
+        }
+
+    def run(self) -> Counts:
+        # Plans are made for a million rows, not for the few of the statistics of a new table.
+        self._do("SET LOCAL jit = off; SET LOCAL work_mem = '128MB'")
+        self._do("SELECT pg_advisory_xact_lock(%(lock)s, %(account)s)", lock=LOCK)
+        siblings.hold_all()
+        self._do("ANALYZE import_row")
+        self._refuse_forgotten()
+        self._match()
+        self._refuse_mixed_up()
+        self._inherit()
+        self._refuse_conflicts()
+        repeated = self._set_repeats_aside()
+        counts = self._count(repeated)
+        if not self._job.is_dry_run:
+            self._write()
+        return counts
+
+    # --- whom the rows are about
+
+    def _refuse_forgotten(self) -> None:
+        for column in ("phone", "line_user_id"):
+            is_erased, params = erasure.erased_sql(f"line.{column}", self._job.account)
+            if is_erased == erasure.NOBODY:
+                return
+            with connection.cursor() as cursor:
+                # Nothing of the row is kept: its person asked for that.
+                cursor.execute(
+                    f"""
+                    WITH gone AS (DELETE FROM import_row line WHERE {is_erased} RETURNING line.row)
+                    INSERT INTO import_refusal (row, "column", reason) SELECT row, %s, %s FROM gone
+                    """,
+                    [
+                        *params, self._columns.letter(column),
+                        _("this person asked to be forgotten and is not imported again"),
+                    ],
+                )  # fmt: skip
+
+    def _match(self) -> None:
+        """Find whom we hold by phone or LINE user id, and lock those whom a row would change."""
+        by_phone, by_id = self._columns.phone is not None, self._columns.line_user_id is not None
+        joins = []
+        for name, column, is_there in (("p", "phone", by_phone), ("u", "line_user_id", by_id)):
+            joins.append(
+                f"LEFT JOIN recipients_recipient {name} ON {is_there} AND"
+                f" {name}.account_id = %(account)s AND {name}.{column} = line.{column}"
+            )
+        held = ", ".join(f"COALESCE(p.{name}, u.{name}) AS {name}" for name in _HELD)
+        self._do(
+            f"""
+            DROP TABLE IF EXISTS import_held;
+            CREATE TEMP TABLE import_held AS
+            SELECT found.*, {_CONSENT_DOES} AS consent_does, {_FRIEND_DOES} AS friend_does,
+                   false AS is_changed
+            FROM (
+                SELECT line.row, COALESCE(p.id, u.id) AS id, p.id <> u.id AS is_two,
+                       line.consent AS said_consent, line.friend_status AS said_friend, {held}
+                FROM import_row line {" ".join(joins)}
+                WHERE p.id IS NOT NULL OR u.id IS NOT NULL
+            ) found;
+            ANALYZE import_held
+            """
         )
-    return True
-
-
-def _erased(account: OfficialAccount, numbers: list[str]) -> set[str]:
-    digests = {erasure.digest(number): number for number in numbers}
-    found = ErasedPhone.objects.filter(account=account, digest__in=digests)
-    return {digests[digest] for digest in found.values_list("digest", flat=True)}
-
-
-def _consent_elsewhere(account: OfficialAccount, numbers: list[str]) -> dict[str, Recipient]:
-    """LINE's consent belongs to the phone: what other accounts know of these numbers."""
-    rows = Recipient.objects.filter(phone__in=numbers, consent_observed_at__isnull=False).exclude(
-        account=account
-    )
-    return {row.phone or "": row for row in rows.order_by("consent_observed_at")}
-
-
-def _check_identity(
-    person: Person,
-    held: Recipient | None,
-    by_user_id: dict[str | None, Recipient],
-    sheet: sheets.Sheet,
-) -> None:
-    if held is None:
-        return
-    other = by_user_id.get(person.line_user_id)
-    if other is not None and other.pk != held.pk:
-        raise Refused(
-            sheet.letter("line_user_id"),
-            _("the phone number and the LINE user id belong to two people we hold"),
+        self._mark_changed()
+        self._do(
+            """
+            SELECT count(*) FROM (
+                SELECT 1 FROM recipients_recipient
+                WHERE id IN (SELECT id FROM import_held WHERE is_changed)
+                ORDER BY id FOR UPDATE
+            ) locked
+            """
         )
-    if person.line_user_id and held.line_user_id and person.line_user_id != held.line_user_id:
-        raise Refused(
-            sheet.letter("line_user_id"),
-            _("we hold another LINE user id for this person; a row cannot change it"),
+        # What others changed before the lock was ours.
+        theirs = ", ".join(f"theirs.{name}" for name in _HELD)
+        ours = ", ".join(f"held.{name}" for name in _HELD)
+        changed = self._do(
+            f"""
+            UPDATE import_held held SET ({", ".join(_HELD)}) = ROW({theirs})
+            FROM recipients_recipient theirs
+            WHERE held.is_changed AND theirs.id = held.id
+              AND ROW({ours}) IS DISTINCT FROM ROW({theirs})
+            """
         )
-    if person.phone and held.phone and person.phone != held.phone:
-        raise Refused(
-            sheet.letter("phone"),
-            _("we hold another phone number for this LINE user id; a row cannot change it"),
+        if changed:
+            self._do(
+                f"UPDATE import_held SET consent_does = {_CONSENT_DOES},"
+                f" friend_does = {_FRIEND_DOES}, is_changed = false WHERE is_changed"
+            )
+            self._mark_changed()
+
+    def _mark_changed(self) -> None:
+        self._do(
+            """
+            UPDATE import_held held SET is_changed = true FROM import_row line
+            WHERE line.row = held.row AND (
+                consent_does = 'apply' OR friend_does = 'apply'
+                OR NOT held.attributes @> line.attributes
+                OR (held.phone IS NULL AND line.phone IS NOT NULL)
+                OR (held.line_user_id IS NULL AND line.line_user_id IS NOT NULL)
+                OR NOT held.tags @> %(tags)s::varchar[])
+            """
         )
 
-
-def _statement(job: RecipientImport, row: int, *, at: datetime) -> consent.Statement:
-    return consent.Statement(
-        source=Source.IMPORT,
-        observed_at=job.as_of or at,
-        is_dated=job.as_of is not None,
-        told_at=at,
-        reference=f"import:{job.pk} row {row}",
-        by=job.started_by,
-    )
-
-
-def _create(
-    job: RecipientImport,
-    person: Person,
-    inherited: Recipient | None,
-    statement: consent.Statement,
-    batch: _Batch,
-    sheet: sheets.Sheet,
-    *,
-    at: datetime,
-) -> None:
-    recipient = Recipient(
-        account=job.account,
-        phone=person.phone,
-        phone_country=person.phone_country,
-        line_user_id=person.line_user_id,
-        attributes=dict(person.attributes),
-        created_at=at,
-        updated_at=at,
-    )
-    entries: list[ConsentRecord] = []
-    if inherited is not None and inherited.consent_observed_at is not None:
-        known = consent.Statement(
-            source=Source(inherited.consent_source),
-            observed_at=inherited.consent_observed_at,
-            is_dated=True,
-            told_at=at,
-            reference=f"recipient:{inherited.pk}",
+    def _refuse(self, rows: str, **more: Any) -> int:
+        """Take rows out, and keep what they said; `rows` selects (row, "column", reason)."""
+        header = self._job.header or []
+        keys = {
+            key: header[index]
+            for key in ("phone", "line_user_id", "consent", "friend_status")
+            if (index := getattr(self._columns, key)) is not None
+        }
+        pairs = ", ".join(f"%(name_{key})s::text, line.{key}" for key in keys) or "NULL"
+        names = {f"name_{key}": name for key, name in keys.items()}
+        return self._do(
+            f"""
+            WITH chosen AS MATERIALIZED ({rows}), gone AS (
+                DELETE FROM import_row line USING chosen WHERE line.row = chosen.row
+                RETURNING chosen.row, chosen."column", chosen.reason,
+                    jsonb_strip_nulls(jsonb_build_object({pairs})) || line.attributes AS cells,
+                    line.phone, line.line_user_id
+            )
+            INSERT INTO import_refusal SELECT * FROM gone
+            """,
+            **names,
+            **more,
         )
-        entries.append(consent.entry(recipient, consent.CONSENT, inherited.consent, known))
-        consent.assign(recipient, consent.CONSENT, inherited.consent, known)
-    _judge(recipient, person, statement, entries, sheet)
-    batch.created.append(recipient)
-    batch.ledger += entries
 
+    def _refuse_mixed_up(self) -> None:
+        phone, line_user_id = self._columns.letter("phone"), self._columns.letter("line_user_id")
+        if not phone or not line_user_id:
+            return
+        for column, reason, condition in (
+            (line_user_id,
+             _("the phone number and the LINE user id belong to two people we hold"),
+             "held.is_two"),
+            (line_user_id,
+             _("we hold another LINE user id for this person; a row cannot change it"),
+             "line.line_user_id <> held.line_user_id"),
+            (phone,
+             _("we hold another phone number for this LINE user id; a row cannot change it"),
+             "line.phone <> held.phone"),
+        ):  # fmt: skip
+            self._refuse(
+                f"""SELECT line.row, %(column)s AS "column", %(reason)s AS reason
+                FROM import_row line JOIN import_held held USING (row) WHERE {condition}""",
+                column=column,
+                reason=reason,
+            )
 
-def _update(
-    held: Recipient,
-    person: Person,
-    statement: consent.Statement,
-    batch: _Batch,
-    sheet: sheets.Sheet,
-    *,
-    at: datetime,
-) -> bool:
-    entries: list[ConsentRecord] = []
-    _judge(held, person, statement, entries, sheet)
-    attributes = {**held.attributes, **dict(person.attributes)}
-    is_changed = bool(entries) or attributes != held.attributes
-    held.attributes = attributes
-    if person.phone and not held.phone:
-        held.phone, held.phone_country, is_changed = (
-            person.phone,
-            person.phone_country,
-            True,
+    def _inherit(self) -> None:
+        """Find what other accounts know of new people: LINE's consent belongs to the phone."""
+        others = """EXISTS (SELECT 1 FROM accounts_officialaccount other
+            WHERE other.id <> %(account)s AND EXISTS (
+                SELECT 1 FROM recipients_recipient WHERE account_id = other.id))"""
+        self._do(
+            f"""
+            DROP TABLE IF EXISTS import_inherited;
+            CREATE TEMP TABLE import_inherited AS
+            SELECT known.*, {_CONSENT_DOES} AS does FROM (
+                SELECT DISTINCT ON (line.row) line.row, line.consent AS said_consent, other.id,
+                    other.consent, other.consent_source, other.consent_observed_at
+                FROM import_row line JOIN recipients_recipient other
+                  ON other.phone = line.phone AND other.account_id <> %(account)s
+                WHERE {others} AND other.consent_observed_at IS NOT NULL
+                  AND NOT EXISTS (SELECT 1 FROM import_held held WHERE held.row = line.row)
+                ORDER BY line.row, other.consent_observed_at DESC
+            ) known
+            """
         )
-    if person.line_user_id and not held.line_user_id:
-        held.line_user_id, is_changed = person.line_user_id, True
-    if is_changed:
-        held.updated_at = at
-        batch.changed[held.pk] = held
-        batch.ledger += entries
-    return is_changed
 
+    def _refuse_conflicts(self) -> None:
+        for key, table, said, held, does in (
+            ("consent", "import_held", "said_consent", "consent", "consent_does"),
+            ("consent", "import_inherited", "said_consent", "consent", "does"),
+            ("friend_status", "import_held", "said_friend", "friend_status", "friend_does"),
+        ):
+            values = Consent.values if key == "consent" else FriendStatus.values
+            pairs = [(value, other) for value in values for other in values]
+            self._refuse(
+                f"""
+                SELECT line.row, %(column)s AS "column", sentence.text AS reason
+                FROM import_row line JOIN {table} known USING (row)
+                JOIN unnest(%(said)s::text[], %(held)s::text[], %(texts)s::text[])
+                    AS sentence (said, held, text)
+                  ON sentence.said = known.{said} AND sentence.held = known.{held}
+                WHERE known.{does} = 'conflict'
+                """,
+                column=self._columns.letter(key),
+                said=[value for value, _other in pairs],
+                held=[other for _value, other in pairs],
+                texts=[consent.conflict_sentence(value, held=other) for value, other in pairs],
+            )
 
-def _judge(
-    recipient: Recipient,
-    person: Person,
-    statement: consent.Statement,
-    entries: list[ConsentRecord],
-    sheet: sheets.Sheet,
-) -> None:
-    """Set what the row says of consent and friendship; both are judged before either is set."""
-    said = [
-        (
-            consent.CONSENT,
-            person.consent,
-            recipient.consent,
-            recipient.consent_observed_at,
-        ),
-        (
-            consent.FRIEND,
-            person.friend_status,
-            recipient.friend_status,
-            recipient.friend_observed_at,
-        ),
-    ]
-    changes = []
-    for subject, value, held, observed_at in said:
-        if value is None:
-            continue
-        decision = consent.judge(
-            value, held=held, held_observed_at=observed_at, statement=statement
+    def _set_repeats_aside(self) -> int:
+        """Keep the first row of each person; return how many later ones said just the same."""
+        repeats.find()
+        self._refuse(
+            """
+            SELECT row, '' AS "column", replace(%(reason)s, '{row}', first::text) AS reason
+            FROM import_repeat WHERE NOT is_equal
+            """,
+            reason=_("the same person as in row {row}, with other details; keep one of the two"),
         )
-        if decision is consent.Decision.CONFLICT:
-            column = sheet.letter("consent" if subject == consent.CONSENT else "friend_status")
-            raise Refused(column, consent.conflict_sentence(value, held=held))
-        # A new person's word that equals what would be assumed is still a statement.
-        if decision is consent.Decision.APPLY or (recipient._state.adding and observed_at is None):
-            changes.append((subject, value))
-    for subject, value in changes:
-        entries.append(consent.entry(recipient, subject, value, statement))
-        consent.assign(recipient, subject, value, statement)
-
-
-def _write(job: RecipientImport, batch: _Batch, *, at: datetime) -> None:
-    Recipient.objects.bulk_create(batch.created, batch_size=BATCH)
-    Recipient.objects.bulk_update(
-        batch.changed.values(),
-        [
-            "phone", "phone_country", "line_user_id", "attributes", "updated_at",
-            "consent", "consent_source", "consent_observed_at",
-            "friend_status", "friend_source", "friend_observed_at",
-        ],
-        batch_size=500,
-    )  # fmt: skip
-    for record in batch.ledger:
-        record.recipient_id = record.recipient.pk
-    ConsentRecord.objects.bulk_create(batch.ledger, batch_size=BATCH)
-    _spread_consent(job, batch.ledger)
-
-
-def _spread_consent(job: RecipientImport, ledger: Iterable[ConsentRecord]) -> None:
-    """Set LINE's consent on the rows that other accounts hold of the same phones."""
-    records = {
-        record.recipient.phone: record
-        for record in ledger
-        if record.subject == consent.CONSENT and record.recipient.phone
-    }
-    others = (
-        Recipient.objects.select_for_update()
-        .filter(phone__in=records)
-        .exclude(account=job.account)
-        .order_by("pk")
-    )
-    for other in others:
-        record = records[str(other.phone)]
-        statement = consent.Statement(
-            source=Source(record.source),
-            observed_at=record.observed_at,
-            is_dated=record.is_dated,
-            told_at=record.recorded_at,
-            reference=record.source_reference,
-            by=record.recorded_by,
+        return self._do(
+            "DELETE FROM import_row line USING import_repeat repeat WHERE repeat.row = line.row"
         )
-        consent.spread(other, record.value, statement)
+
+    def _count(self, repeated: int) -> Counts:
+        [(taken, held, updated)] = self._all(
+            """
+            SELECT (SELECT count(*) FROM import_row), count(*), count(*) FILTER (WHERE is_changed)
+            FROM import_held JOIN import_row USING (row)
+            """
+        )
+        [(refused,)] = self._all("SELECT count(*) FROM import_refusal")
+        return Counts(taken - held, updated, held - updated + repeated, refused)
+
+    # --- what is written
+
+    def _write(self) -> None:
+        self._insert_people()
+        self._insert_ledger()
+        self._update_people()
+        self._spread_consent()
+        self._do(
+            """
+            INSERT INTO recipients_importedperson (recipient_import_id, recipient_id)
+            SELECT %(job)s, COALESCE(held.id, line.new_id)
+            FROM import_row line LEFT JOIN import_held held USING (row)
+            """
+        )
+
+    def _insert_people(self) -> None:
+        self._do(
+            """
+            INSERT INTO recipients_recipient (
+                id, account_id, phone, phone_country, line_user_id, consent, consent_source,
+                consent_observed_at, friend_status, friend_source, friend_observed_at, attributes,
+                tags, created_at, updated_at
+            )
+            SELECT line.new_id, %(account)s, line.phone, COALESCE(line.phone_country, ''),
+                line.line_user_id,
+                CASE WHEN said.consent THEN line.consent
+                     ELSE COALESCE(known.consent, 'not_set') END,
+                CASE WHEN said.consent THEN 'import'
+                     ELSE COALESCE(known.consent_source, 'assumed') END,
+                CASE WHEN said.consent THEN %(observed_at)s ELSE known.consent_observed_at END,
+                COALESCE(line.friend_status, 'not_friend'),
+                CASE WHEN line.friend_status IS NULL THEN 'assumed' ELSE 'import' END,
+                CASE WHEN line.friend_status IS NOT NULL THEN %(observed_at)s::timestamptz END,
+                line.attributes, %(tags)s::varchar[], %(at)s, %(at)s
+            FROM import_row line LEFT JOIN import_inherited known USING (row),
+                LATERAL (SELECT line.consent IS NOT NULL AND COALESCE(known.does = 'apply', true)
+                         AS consent) said
+            WHERE NOT EXISTS (SELECT 1 FROM import_held held WHERE held.row = line.row)
+            """
+        )
+
+    def _insert_ledger(self) -> None:
+        """Write every change; a new person's word that equals the assumed one is one too."""
+        statement = """%(observed_at)s, %(is_dated)s, %(at)s, 'import',
+            %(reference)s || line.row, %(by)s"""
+        self._do(
+            f"""
+            INSERT INTO recipients_consentrecord (recipient_id, subject, value, previous,
+                observed_at, is_dated, recorded_at, source, source_reference, recorded_by_id)
+            SELECT line.new_id, 'consent', known.consent, 'not_set', known.consent_observed_at,
+                true, %(at)s, known.consent_source, 'recipient:' || known.id, NULL
+            FROM import_row line JOIN import_inherited known USING (row);
+
+            INSERT INTO recipients_consentrecord (recipient_id, subject, value, previous,
+                observed_at, is_dated, recorded_at, source, source_reference, recorded_by_id)
+            SELECT COALESCE(held.id, line.new_id), 'consent', line.consent,
+                COALESCE(held.consent, known.consent, 'not_set'), {statement}
+            FROM import_row line LEFT JOIN import_held held USING (row)
+                LEFT JOIN import_inherited known USING (row)
+            WHERE line.consent IS NOT NULL
+              AND COALESCE(held.consent_does, known.does, 'apply') = 'apply';
+
+            INSERT INTO recipients_consentrecord (recipient_id, subject, value, previous,
+                observed_at, is_dated, recorded_at, source, source_reference, recorded_by_id)
+            SELECT COALESCE(held.id, line.new_id), 'friend', line.friend_status,
+                COALESCE(held.friend_status, 'not_friend'), {statement}
+            FROM import_row line LEFT JOIN import_held held USING (row)
+            WHERE line.friend_status IS NOT NULL AND COALESCE(held.friend_does, 'apply') = 'apply'
+            """
+        )
+
+    def _update_people(self) -> None:
+        self._do(
+            """
+            UPDATE recipients_recipient person SET
+                phone = COALESCE(person.phone, line.phone),
+                phone_country = CASE WHEN person.phone IS NULL AND line.phone IS NOT NULL
+                    THEN line.phone_country ELSE person.phone_country END,
+                line_user_id = COALESCE(person.line_user_id, line.line_user_id),
+                attributes = person.attributes || line.attributes,
+                tags = CASE WHEN person.tags @> %(tags)s::varchar[] THEN person.tags
+                    ELSE person.tags || %(tags)s::varchar[] END,
+                consent = CASE WHEN consent_does = 'apply' THEN line.consent
+                    ELSE person.consent END,
+                consent_source = CASE WHEN consent_does = 'apply' THEN 'import'
+                    ELSE person.consent_source END,
+                consent_observed_at = CASE WHEN consent_does = 'apply' THEN %(observed_at)s
+                    ELSE person.consent_observed_at END,
+                friend_status = CASE WHEN friend_does = 'apply' THEN line.friend_status
+                    ELSE person.friend_status END,
+                friend_source = CASE WHEN friend_does = 'apply' THEN 'import'
+                    ELSE person.friend_source END,
+                friend_observed_at = CASE WHEN friend_does = 'apply' THEN %(observed_at)s
+                    ELSE person.friend_observed_at END,
+                updated_at = %(at)s
+            FROM import_row line JOIN import_held held USING (row)
+            WHERE held.is_changed AND person.id = held.id
+            """
+        )
+
+    def _spread_consent(self) -> None:
+        self._do(spreading.sql(_CONSENT_DOES))
+
+    def _do(self, sql: str, **more: Any) -> int:
+        with connection.cursor() as cursor:
+            cursor.execute(sql, {**self._facts, **more})
+            return int(cursor.rowcount)
+
+    def _all(self, sql: str) -> list[tuple[Any, ...]]:
+        with connection.cursor() as cursor:
+            cursor.execute(sql, self._facts)
+            return list(cursor.fetchall())

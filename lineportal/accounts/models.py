@@ -45,6 +45,12 @@ class OfficialAccount(models.Model):
         verbose_name = _("Official Account")
         verbose_name_plural = _("Official Accounts")
         permissions: ClassVar = [("manage_accounts", "May create accounts and change credentials")]
+        triggers: ClassVar = [
+            # Recipients name it without a foreign key.
+            pgtrigger.Protect(
+                name="accounts_are_switched_off_not_deleted", operation=pgtrigger.Delete
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.name

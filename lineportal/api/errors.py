@@ -14,7 +14,7 @@ from rest_framework.views import exception_handler
 
 from lineportal.api.parsers import TooLarge
 from lineportal.sending import campaigns, messages, retries, routing, stops
-from recipients import intake
+from recipients import imports, intake, purposes
 from templates_app import content, workflow
 
 # What the rooms below refuse with, and how HTTP says it.
@@ -26,6 +26,7 @@ CONFLICTS: dict[type[Exception], str] = {
     messages.KeyReused: "key_reused",
     intake.PersonExists: "exists",
     intake.Conflict: "wrong_state",
+    imports.NotWaiting: "wrong_state",
     retries.NothingToRetry: "wrong_state",
     routing.AccountExists: "exists",
     stops.AlreadyStopped: "exists",
@@ -46,7 +47,7 @@ def answer(error: Exception, context: dict[str, Any]) -> Response | None:
         return _response(400, "invalid", str(error), error.problems)
     if isinstance(error, workflow.MissingDecision):
         return _response(400, "invalid", str(error), {error.field: str(error)})
-    if isinstance(error, intake.Invalid):
+    if isinstance(error, intake.Invalid | purposes.MissingPurpose):
         return _response(400, "invalid", str(error), {error.field: str(error)})
     if isinstance(error, DataError) or (isinstance(error, ValueError) and "NUL" in str(error)):
         # A number too large for its column, or a character that PostgreSQL does not store.

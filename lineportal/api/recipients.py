@@ -7,7 +7,7 @@ from typing import Any
 from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
 from rest_framework import mixins, serializers, status, viewsets
 from rest_framework.decorators import action
 from rest_framework.request import Request
@@ -15,6 +15,8 @@ from rest_framework.response import Response
 
 from lineportal.accounts import access
 from lineportal.api.fields import Moment, PhoneFilter, account_named, user_of
+from lineportal.api.numbers import PURPOSE, PhoneText, ShowsNumbers
+from lineportal.api.privacy import PersonActs
 from lineportal.api.resource import Resource
 from lineportal.sending import audience
 from recipients import eligibility, intake
@@ -25,6 +27,7 @@ from templates_app.models import MessageTemplate
 
 class RecipientOut(serializers.ModelSerializer[Recipient]):
     account = serializers.SlugRelatedField[Any](slug_field="slug", read_only=True)
+    phone = PhoneText()
 
     class Meta:
         model = Recipient
@@ -66,7 +69,12 @@ class RecipientFilter(PhoneFilter):
         fields = ("account", "phone", "line_user_id", "consent", "friend_status")
 
 
+@extend_schema_view(
+    list=extend_schema(parameters=[PURPOSE]), retrieve=extend_schema(parameters=[PURPOSE])
+)
 class Recipients(
+    PersonActs,
+    ShowsNumbers,
     Resource,
     mixins.ListModelMixin,
     mixins.RetrieveModelMixin,
@@ -96,7 +104,8 @@ class Recipients(
             at=timezone.now(),
             source=Source.API,
         )
-        return Response(RecipientOut(recipient).data, status=status.HTTP_201_CREATED)
+        self.numbers.name(recipient.phone if values.get("phone") else None)
+        return Response(self.get_serializer(recipient).data, status=status.HTTP_201_CREATED)
 
     @extend_schema(request=RecipientChanges, responses=RecipientOut)
     def partial_update(self, request: Request, pk: str) -> Response:
@@ -109,7 +118,8 @@ class Recipients(
             at=timezone.now(),
             source=Source.API,
         )
-        return Response(RecipientOut(recipient).data)
+        self.numbers.name(recipient.phone if given.validated_data.get("phone") else None)
+        return Response(self.get_serializer(recipient).data)
 
     @extend_schema(
         parameters=[OpenApiParameter("template", int, description="A template version's id")],

@@ -7,7 +7,7 @@ from typing import Any
 from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
 from rest_framework import mixins, serializers, status, viewsets
 from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
@@ -15,6 +15,7 @@ from rest_framework.response import Response
 
 from lineportal.accounts import access
 from lineportal.api.fields import Moment, PhoneFilter, account_named, user_of
+from lineportal.api.numbers import PURPOSE, PhoneText, ShowsNumbers
 from lineportal.api.resource import Resource
 from recipients import suppression
 from recipients.intake import Invalid
@@ -29,6 +30,7 @@ class SuppressionFilter(PhoneFilter):
 
 class SuppressionOut(serializers.ModelSerializer[Suppression]):
     account = serializers.SlugRelatedField[Any](slug_field="slug", read_only=True)
+    phone = PhoneText()
 
     class Meta:
         model = Suppression
@@ -42,7 +44,11 @@ class SuppressionIn(serializers.Serializer[Any]):
     until = Moment(required=False, default=None, allow_null=True)
 
 
+@extend_schema_view(
+    list=extend_schema(parameters=[PURPOSE]), retrieve=extend_schema(parameters=[PURPOSE])
+)
 class Suppressions(
+    ShowsNumbers,
     Resource,
     mixins.ListModelMixin,
     mixins.RetrieveModelMixin,
@@ -70,7 +76,8 @@ class Suppressions(
             at=timezone.now(),
             **values,
         )
-        return Response(SuppressionOut(row).data, status=status.HTTP_201_CREATED)
+        self.numbers.name(row.phone)
+        return Response(self.get_serializer(row).data, status=status.HTTP_201_CREATED)
 
     @extend_schema(
         operation_id="suppressions_lift",

@@ -23,7 +23,7 @@ from unfold.admin import ModelAdmin
 from lineportal.accounts import access
 from lineportal.sending import campaigns, retries, routing, stops
 from lineportal.sending import messages as sending_messages
-from recipients import intake
+from recipients import imports, intake, purposes, reveals
 from templates_app import content, workflow
 from templates_app.models import MessageTemplate
 
@@ -39,6 +39,9 @@ REFUSALS = (
     intake.Invalid,
     intake.Conflict,
     intake.PersonExists,
+    imports.NotWaiting,
+    purposes.MissingPurpose,
+    reveals.NoNumber,
     sending_messages.CannotSendAgain,
     retries.NothingToRetry,
     stops.AlreadyStopped,
@@ -112,7 +115,7 @@ class Desk(ModelAdmin):  # type: ignore[misc]
         return []
 
     def do(self, act: str, obj: Any, request: HttpRequest, details: dict[str, Any]) -> Any:
-        """Carry out one act; return the object to show next, or None to stay."""
+        """Carry out one act; return the object to show next, an answer, or None to stay."""
         raise Http404
 
     def act_url(self, obj: Any, act: str) -> str:
@@ -138,6 +141,10 @@ class Desk(ModelAdmin):  # type: ignore[misc]
 
     def act_label(self, act: str, obj: Any) -> str:
         return str(self.act_labels[act])
+
+    def act_form(self, act: str, obj: Any) -> type[ActForm]:
+        """Return the form of what an act needs to know."""
+        return self.act_forms.get(act, ActForm)
 
     def panel(self, obj: Any, request: HttpRequest) -> dict[str, Any]:
         """Return what the object's own page shows beside its fields."""
@@ -174,12 +181,12 @@ class Desk(ModelAdmin):  # type: ignore[misc]
         super().response_add(request, obj, post_url_continue)  # says that it was added
         return HttpResponseRedirect(self.page_url(obj))
 
-    def act_view(self, request: HttpRequest, object_id: str, act: str) -> HttpResponse:
+    def act_view(self, request: HttpRequest, object_id: str, act: str) -> HttpResponseBase:
         """Ask what an act needs, and do it on POST."""
         obj = self.get_object(request, object_id)
         if obj is None or act not in self.act_labels or not self.has_view_permission(request, obj):
             raise Http404
-        form_class = self.act_forms.get(act, ActForm)
+        form_class = self.act_form(act, obj)
         form = form_class(request.POST if request.method == "POST" else None)
         if request.method == "POST" and form.is_valid():
             try:
@@ -187,6 +194,8 @@ class Desk(ModelAdmin):  # type: ignore[misc]
             except REFUSALS as refusal:
                 messages.error(request, _sentence(refusal))
             else:
+                if isinstance(shown, HttpResponseBase):
+                    return shown
                 return HttpResponseRedirect(self.page_url(shown or obj))
         context = {
             **self.admin_site.each_context(request),

@@ -100,6 +100,8 @@ class PolicyForm(forms.ModelForm[Policy]):
 
     def __init__(self, *args: Any, **kw: Any) -> None:
         super().__init__(*args, **kw)
+        for name in policies.DAYS:
+            self.fields[name].required = False  # of use only beside a cap
         kept = windows.DEFAULTS | self.instance.windows
         for category in Category:
             hours = kept[category] or {}
@@ -116,6 +118,9 @@ class PolicyForm(forms.ModelForm[Policy]):
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
+        for name in policies.DAYS:
+            if name in cleaned:
+                cleaned[name] = cleaned[name] or getattr(self.instance, name)
         given: dict[str, Any] = {}
         for category in Category:
             begin, end = cleaned.get(f"{category}_from"), cleaned.get(f"{category}_to")

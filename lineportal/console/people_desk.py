@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from lineportal.accounts import access
+from lineportal.console import privacy_acts
 from lineportal.console.base import ActForm, Desk, user_of
 from lineportal.sending import audience, forgetting
 from recipients import eligibility, erasure, intake, phones
@@ -71,6 +72,14 @@ class StandingForm(ActForm):
     )
 
 
+class EraseForm(ActForm):
+    reason = forms.CharField(
+        label=gettext_lazy("Reason"),
+        max_length=200,
+        help_text=gettext_lazy("Auditors will read it; name nobody in it."),
+    )
+
+
 @admin.register(Recipient)
 class RecipientDesk(Desk):
     view_permission = "recipients.view_recipient"
@@ -92,14 +101,20 @@ class RecipientDesk(Desk):
     change_form_outer_before_template = "console/recipient.html"
     act_labels: ClassVar[dict[str, Any]] = {
         "standing": gettext_lazy("Record consent or friend status"),
+        **privacy_acts.LABELS,
         "erase": gettext_lazy("Forget this person"),
     }
-    act_forms: ClassVar[dict[str, type[ActForm]]] = {"standing": StandingForm, "erase": ActForm}
+    act_forms: ClassVar[dict[str, type[ActForm]]] = {
+        "standing": StandingForm,
+        "erase": EraseForm,
+        **privacy_acts.FORMS,
+    }
     act_notes: ClassVar[dict[str, Any]] = {
         "erase": gettext_lazy(
             "Number, LINE user id, attributes and what was sent are emptied for good; counts stay,"
             " and the person cannot be imported again."
-        )
+        ),
+        **privacy_acts.NOTES,
     }
     grave_act = frozenset({"erase"})
 
@@ -113,7 +128,11 @@ class RecipientDesk(Desk):
 
     @admin.display(description=gettext_lazy("Attributes"))
     def known_details(self, recipient: Recipient) -> str:
-        pairs = sorted(recipient.attributes.items())
+        country = recipient.account.country
+        pairs = [
+            (name, phones.mask_whole(str(value), country=country))
+            for name, value in sorted(recipient.attributes.items())
+        ]
         return format_html_join("", "<div>{}: {}</div>", pairs) or "–"
 
     @admin.display(description=gettext_lazy("LON consent"), ordering="consent")
@@ -161,6 +180,7 @@ class RecipientDesk(Desk):
         if obj.erased_at:
             return []
         acts = ["standing"] if access.may(user, intake.CHANGE, obj.account_id) else []
+        acts += privacy_acts.available(obj, user)
         return acts + (["erase"] if access.may(user, erasure.ERASE, obj.account_id) else [])
 
     def panel(self, obj: Any, request: HttpRequest) -> dict[str, Any]:
@@ -179,7 +199,9 @@ class RecipientDesk(Desk):
 
     def do(self, act: str, obj: Any, request: HttpRequest, details: dict[str, Any]) -> Any:
         if act == "erase":
-            return forgetting.erase(obj, at=timezone.now(), by=user_of(request))
+            return forgetting.erase(obj, at=timezone.now(), by=user_of(request), **details)
+        if act == "reveal":
+            return privacy_acts.reveal(self, obj, request, **details)
         given = {name: value for name, value in details.items() if value}
         return intake.change(
             obj,

@@ -21,6 +21,7 @@ from lineportal.audit import chain
 from lineportal.sending import filters, freezing, lanes, own_history, policies
 from lineportal.sending.models import Campaign, Message, StopCode
 from lineportal.sending.statuses import SOURCES, Status
+from recipients import siblings
 from recipients.intake import Invalid
 from templates_app import workflow
 from templates_app.models import MessageTemplate, State
@@ -107,6 +108,8 @@ def create(
             filters.people(account, audience)
         except filters.InvalidAudience as error:
             raise Invalid("audience", str(error)) from error
+    else:
+        siblings.hold_all()  # for `rows.add`, before the audit chain's lock, which is everybody's
     taken = Campaign.objects.filter(account=account, name=name).first()
     if taken is not None:
         raise _name_taken(taken)

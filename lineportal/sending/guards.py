@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pgtrigger
 
-from lineportal.audit.guards import append_only, never_truncated
+from lineportal.audit.guards import never_truncated
 from lineportal.sending.statuses import NOTIFICATION_ONLY, SOURCES
 
 _MOVES = ", ".join(
@@ -124,20 +124,26 @@ MESSAGE_TRIGGERS = [
         referencing=pgtrigger.Referencing(old="old_rows", new="new_rows"),
         # Old and new are brought together by grouping, never by a join: its plan is made for the
         # first statement's few rows, kept, and quadratic for the million of a later one.
-        declare=[("is_wrong", "boolean"), ("leaving", "bigint[]")],
+        declare=[("is_wrong", "boolean"), ("is_reworded", "boolean"), ("leaving", "bigint[]")],
         func=f"""
             SELECT bool_or(was <> now AND (
                        (was, now) NOT IN ({_MOVES})
                        OR (service = 'oa' AND (was, now) IN ({_NOTIFICATION_ONLY}))
                        OR (now = 'delivered' AND attempts = 0))),
+                   -- An erased person's item may have been their name or number.
+                   bool_or(old_item <> new_item AND (
+                       erased_at IS NULL OR new_item <> 'erased ' || id)),
                    array_agg(DISTINCT template_id) FILTER (
                        WHERE was <> now AND now IN ('sending', 'queued')
                        AND (was, now) <> ('sending', 'queued'))
-            INTO is_wrong, leaving
+            INTO is_wrong, is_reworded, leaving
             FROM (
                 SELECT id, max(template_id) AS template_id, max(service) AS service,
                        max(attempts) AS attempts, max(status) FILTER (WHERE is_old) AS was,
-                       max(status) FILTER (WHERE NOT is_old) AS now
+                       max(status) FILTER (WHERE NOT is_old) AS now,
+                       max(item) FILTER (WHERE is_old) AS old_item,
+                       max(item) FILTER (WHERE NOT is_old) AS new_item,
+                       max(erased_at) FILTER (WHERE NOT is_old) AS erased_at
                 FROM (SELECT *, true AS is_old FROM old_rows
                       UNION ALL SELECT *, false FROM new_rows) versions
                 GROUP BY id
@@ -146,9 +152,9 @@ MESSAGE_TRIGGERS = [
                 RAISE EXCEPTION 'lineportal: a message may not move so';
             END IF;
             -- What stayed the same is there twice, once old and once new.
-            IF EXISTS (
+            IF is_reworded OR EXISTS (
                 SELECT 1 FROM (SELECT * FROM old_rows UNION ALL SELECT * FROM new_rows) versions
-                GROUP BY id, account_id, campaign_id, template_id, recipient_id, item, service,
+                GROUP BY id, account_id, campaign_id, template_id, recipient_id, service,
                          body_template_hash
                 HAVING count(*) = 1
             ) OR EXISTS (
@@ -156,7 +162,8 @@ MESSAGE_TRIGGERS = [
                                UNION ALL SELECT *, false FROM new_rows) versions
                 GROUP BY id, address, values
                 HAVING count(*) = 1 AND NOT bool_or(is_old)
-                   AND (address <> '' OR values <> '{{}}' OR max(erased_at) IS NULL)
+                   AND (address <> '' OR values <> '{{}}' OR (max(erased_at) IS NULL AND (
+                       max(values_dropped_at) IS NULL OR max(status) IN ('queued', 'sending'))))
             ) OR EXISTS (
                 SELECT 1 FROM (SELECT *, true AS is_old FROM old_rows
                                UNION ALL SELECT *, false FROM new_rows) versions
@@ -209,6 +216,18 @@ MESSAGE_TRIGGERS = [
 ]
 
 ATTEMPT_TRIGGERS = [
-    append_only("attempts_never_change"),
+    pgtrigger.Trigger(
+        name="attempts_never_change",
+        when=pgtrigger.Before,
+        operation=pgtrigger.Update,
+        # But the provider's words, which may name the person, can be taken out.
+        func="""
+            IF NEW.detail = '' AND to_jsonb(NEW) - 'detail' = to_jsonb(OLD) - 'detail' THEN
+                RETURN NEW;
+            END IF;
+            RAISE EXCEPTION 'lineportal: a finished attempt never changes';
+        """,
+    ),
+    pgtrigger.Protect(name="attempts_are_never_deleted", operation=pgtrigger.Delete),
     never_truncated("attempts_are_never_truncated"),
 ]

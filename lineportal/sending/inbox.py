@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from django.db import DataError, OperationalError, connection, transaction
@@ -15,7 +15,8 @@ from django.db import DataError, OperationalError, connection, transaction
 from lineportal.providers import PROVIDERS
 from lineportal.providers.base import Event, UnreadableWebhook
 from lineportal.sending import lanes, receipts
-from recipients import friendship
+from lineportal.sending.models import WebhookDelivery
+from recipients import erasure, friendship
 
 _BATCH = 500  # deliveries
 _BATCH_BYTES = 1024 * 1024  # of bodies, or one body: memory stays flat with the largest ones
@@ -65,11 +66,28 @@ def read(*, at: datetime) -> int:
     return done
 
 
+def read_naming(account_id: int, names: Sequence[bytes], *, at: datetime) -> None:
+    """Read what is stored unread and has one of these in it, before it is forgotten.
+
+    Waits for a reader who has it already.
+    """
+    while True:
+        with transaction.atomic():
+            stored = _take_naming(account_id, names)
+            if not stored:
+                return
+            _read_stored(stored, at=at)
+
+
 @transaction.atomic
 def _read_batch(*, at: datetime) -> int:
     stored = _take()
-    if not stored:
-        return 0
+    if stored:
+        _read_stored(stored, at=at)
+    return len(stored)
+
+
+def _read_stored(stored: Sequence[_Stored], *, at: datetime) -> None:
     try:
         problems = _apply(stored, at=at)
     except (DataError, OperationalError, RecursionError) as error:
@@ -88,7 +106,6 @@ def _read_batch(*, at: datetime) -> int:
             """,
             [at, [each.pk for each in stored], [problems.get(each.pk, "") for each in stored]],
         )
-    return len(stored)
 
 
 def _take() -> list[_Stored]:
@@ -115,10 +132,21 @@ def _take() -> list[_Stored]:
             """,
             [ids],
         )
-        return [
-            _Stored(pk, account_id, provider, bytes(body))
-            for pk, account_id, provider, body in cursor.fetchall()
-        ]
+        return [_Stored(pk, of, kind, bytes(body)) for pk, of, kind, body in cursor.fetchall()]
+
+
+def _take_naming(account_id: int, names: Sequence[bytes]) -> list[_Stored]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT id, account_id, provider, body FROM sending_webhookdelivery
+            WHERE read_at IS NULL AND account_id = %s AND EXISTS (
+                SELECT FROM unnest(%s::bytea[]) AS name WHERE position(name IN body) > 0)
+            ORDER BY id LIMIT 20 FOR UPDATE
+            """,
+            [account_id, list(names)],
+        )
+        return [_Stored(pk, of, kind, bytes(body)) for pk, of, kind, body in cursor.fetchall()]
 
 
 @transaction.atomic
@@ -135,7 +163,7 @@ def _apply(stored: Iterable[_Stored], *, at: datetime) -> dict[int, str]:
         for event in events:
             one = _Given(each, event)
             given.setdefault(one.key, one)
-    fresh = _keep(list(given.values()))
+    fresh = _keep(_without_the_forgotten(list(given.values())))
     # People before messages, as who erases a person locks them.
     _befriend(fresh, at=at)
     receipts.apply(((one.stored.account_id, one.event) for one in fresh), at=at)
@@ -157,6 +185,30 @@ def _is_of_a_body(error: Exception) -> bool:
     if isinstance(error, OperationalError):  # the others of its kind pass by themselves
         return (getattr(error.__cause__, "sqlstate", None) or "").startswith(_TOO_COMPLEX)
     return True
+
+
+def _without_the_forgotten(given: Sequence[_Given]) -> list[_Given]:
+    """Return the events, those of people who were forgotten without what names them.
+
+    Such a person is here again only by a follow of their own after that; what is older, or says
+    something else, arrives late or by chance. Its body is emptied too.
+    """
+    named = {(one.stored.account_id, one.event.line_user_id) for one in given}
+    erased = erasure.erased_users({pair for pair in named if pair[1]})
+    if not erased:
+        return list(given)
+    kept, bodies = {}, set()
+    for one in sorted(given, key=lambda one: (one.event.occurred_at, one.event.event_id)):
+        person = (one.stored.account_id, one.event.line_user_id)
+        if person in erased:
+            if one.event.kind == "follow" and one.event.occurred_at > erased[person]:
+                del erased[person]
+            else:
+                bodies.add(one.stored.pk)
+                one = replace(one, event=replace(one.event, line_user_id="", payload={}))
+        kept[one.key] = one
+    WebhookDelivery.objects.filter(pk__in=bodies).update(body=b"")
+    return [kept[one.key] for one in given]
 
 
 def _keep(given: Sequence[_Given]) -> list[_Given]:

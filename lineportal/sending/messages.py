@@ -17,7 +17,7 @@ from lineportal.audit import chain
 from lineportal.sending import audience, campaigns, lanes, retries
 from lineportal.sending.models import Message, RequestKey
 from lineportal.sending.statuses import Status, Verdict
-from recipients import erasure, intake, words
+from recipients import erasure, intake, siblings, words
 from recipients.intake import Invalid
 from recipients.models import Recipient
 from templates_app import content, rendering
@@ -85,11 +85,12 @@ def request(
             if message.verdict != Verdict.EXCLUDED and not_after and not_after <= at:
                 message.status, message.detail = Status.CANCELLED, "too_late"
                 message.save(update_fields=["status", "detail"])
+            is_kept = recipient.erased_at is None
             RequestKey.objects.create(
                 account=account,
                 endpoint=ENDPOINT,
-                key=key,
-                body_sha256=_digest(body),
+                key=key if is_kept else erasure.digest(key),
+                body_sha256=_digest(body) if is_kept else erasure.digest(_digest(body)),
                 message=message,
             )
             Road.objects.filter(pk=road.pk, used_at__isnull=True).update(used_at=at)
@@ -138,6 +139,10 @@ def send_again(message: Message, *, by: User, at: datetime) -> Message:
         raise CannotSendAgain(_("Its template is not approved any more, so it is not sent again."))
     if message.erased_at is not None:
         raise CannotSendAgain(_("This person asked to be forgotten; nothing is sent any more."))
+    if message.values_dropped_at is not None:
+        raise CannotSendAgain(
+            _("What it said is not kept any more, by the account's retention; send a new one.")
+        )
     if message.not_after is not None and message.not_after <= at:
         raise CannotSendAgain(_("The time until which it was to be sent has passed."))
     retries.requeue([message.pk], at=at)
@@ -158,14 +163,18 @@ def earlier(account: OfficialAccount, *, key: str, body: Any, by: User) -> Messa
             "Idempotency-Key",
             _("Give the header Idempotency-Key: a text of your own, at most 255 characters."),
         )
+    # A caller's key and body may name the person; once that one is erased, digests stand there.
     used = (
-        RequestKey.objects.filter(account=account, endpoint=ENDPOINT, key=key)
+        RequestKey.objects.filter(
+            account=account, endpoint=ENDPOINT, key__in=[key, *erasure.digests(key)]
+        )
         .select_related("message__template")
         .first()
     )
     if used is None:
         return None
-    if used.body_sha256 != _digest(body):
+    given = _digest(body)
+    if used.body_sha256 not in {given, *erasure.digests(given)}:
         raise KeyReused(
             _("This Idempotency-Key was used for another message; use a new key for a new one.")
         )
@@ -189,8 +198,6 @@ def _recipient(
     fields: dict[str, Any]
     if phone:
         number = intake.read_phone(account, phone)
-        if forgotten := erasure.forgotten(account, number.e164):
-            return forgotten  # the rule `erased` excludes the message
         fields = {"phone": number.e164}
         extra = {"phone_country": number.country}
     else:
@@ -198,6 +205,11 @@ def _recipient(
             fields, extra = {"line_user_id": words.line_user_id(str(line_user_id))}, {}
         except words.UnreadableUserId as error:
             raise Invalid("line_user_id", str(error)) from error
+    if forgotten := erasure.forgotten(account, *fields.values()):
+        return forgotten  # the rule `erased` excludes the message
+    if known := Recipient.objects.filter(account=account, **fields).first():
+        return known
+    siblings.hold(fields.get("phone"))
     recipient, is_new = Recipient.objects.get_or_create(
         account=account,
         **fields,

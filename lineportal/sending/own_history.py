@@ -54,7 +54,7 @@ def conditions(
     if category == "marketing" and policy.marketing_cap_messages and policy.marketing_cap_days:
         caps.append((policy.marketing_cap_messages, policy.marketing_cap_days, True))
     if caps:
-        counts = [_count(policy, days, only, service, at, names) for _n, days, only in caps]
+        counts = [_count(policy, days, only, at, names) for _n, days, only in caps]
         found.append(
             Condition(
                 "frequency_cap",
@@ -133,7 +133,7 @@ def moment(text_sql: str) -> str:
 
 
 def _count(
-    policy: Policy, days: int, only_marketing: bool, service: str, at: datetime, names: Names
+    policy: Policy, days: int, only_marketing: bool, at: datetime, names: Names
 ) -> tuple[str, list[Any]]:
     # Of two queued messages only the later one counts the other, so that they never bar each other.
     queued, not_own = "other.status = 'queued'", ""
@@ -146,9 +146,9 @@ def _count(
             WHERE template.id = other.template_id AND template.category = 'marketing')"""
     sql = f"""SELECT count(*) FROM sending_message other
         WHERE other.recipient_id = {names.recipient} AND other.account_id = %s
-          AND other.service = %s AND (other.status IN {_COUNTED} OR {queued}) {not_own}
+          AND (other.status IN {_COUNTED} OR {queued}) {not_own}
           AND COALESCE(other.attempt_started_at, other.queued_at) > %s {marketing}"""
-    return sql, [policy.account_id, service, at - timedelta(days=days)]
+    return sql, [policy.account_id, at - timedelta(days=days)]
 
 
 def _recently_refused(policy: Policy, service: str, at: datetime, names: Names) -> Condition:

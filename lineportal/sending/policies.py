@@ -1,4 +1,7 @@
-"""What an account asks of its campaigns: canary, second key, and the limits of the breakers."""
+"""What an account asks of its campaigns: canary, second key, limits of the breakers, caps.
+
+The caps, the cooling-off and the age of triggers are rules about people: `own_history.py`.
+"""
 
 from __future__ import annotations
 
@@ -27,9 +30,9 @@ _COUNTS = (
     "cooling_off_days",
     "trigger_minutes",
 )
-_DAYS = ("cap_days", "marketing_cap_days")
+DAYS = ("cap_days", "marketing_cap_days")
 _PERCENTS = ("refused_percent", "uncertain_percent")
-FIELDS = (*_COUNTS, *_DAYS, *_PERCENTS, "windows")
+FIELDS = (*_COUNTS, *DAYS, *_PERCENTS, "windows")
 # The largest number of each; 10,000,000 where none is said.
 _TOPS = {
     "refused_percent": 100,

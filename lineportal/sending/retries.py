@@ -53,7 +53,12 @@ def retry_failed(campaign: Campaign, *, by: User, at: datetime) -> int:
 
 def failed(campaign: Campaign) -> QuerySet[Message]:
     """Return the campaign's messages that failed by our fault and whose people we still hold."""
-    return Message.objects.filter(campaign=campaign, status=Status.FAILED, erased_at__isnull=True)
+    return Message.objects.filter(
+        campaign=campaign,
+        status=Status.FAILED,
+        erased_at__isnull=True,
+        values_dropped_at__isnull=True,  # what it would say is not kept any more
+    )
 
 
 def requeue(ids: list[int], *, at: datetime) -> None:

@@ -21,6 +21,7 @@ from lineportal.accounts.models import Country, OfficialAccount, Road, Service
 from lineportal.audit import chain
 from lineportal.providers import PROVIDERS, SUPPORTED
 from lineportal.providers.line import BadCredentials, LineProvider, check_credentials
+from recipients import siblings
 from recipients.intake import Invalid
 
 MANAGE = "accounts.manage_accounts"
@@ -70,6 +71,7 @@ def open_account(
         raise AccountExists(taken)
     try:
         with transaction.atomic():
+            siblings.hold_accounts()
             account = OfficialAccount.objects.create(
                 slug=slug,
                 name=name,

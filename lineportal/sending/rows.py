@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from lineportal.accounts.models import OfficialAccount
 from lineportal.sending import own_history
 from lineportal.sending.models import Campaign, CampaignRow
-from recipients import erasure, intake, phones, sheets, words
+from recipients import erasure, intake, phones, sheets, siblings, words
 from recipients.intake import Invalid
 from recipients.models import Recipient
 
@@ -125,7 +125,7 @@ def _line(number: int, cells: Mapping[str, str], *, account: OfficialAccount, it
             line_user_id = words.line_user_id(cells.get("line_user_id", ""))
         except words.UnreadableUserId as error:
             raise Invalid("file", str(error)) from error
-    if phone and erasure.is_erased(account, phone.e164):
+    if erasure.is_erased(account, phone.e164 if phone else str(line_user_id)):
         raise Invalid("file", _("this person asked to be forgotten; take the row out"))
     if len(item) > ITEM_LIMIT:
         raise Invalid("item", _("the item has more than 100 characters"))
@@ -156,6 +156,7 @@ def _text(value: str | float | None) -> str:
 
 
 def _recipients(account: OfficialAccount, lines: Sequence[Line], *, at: datetime) -> dict[str, int]:
+    siblings.hold_all()
     Recipient.objects.bulk_create(
         [
             Recipient(

@@ -209,5 +209,7 @@ def _keep_house() -> None:
     withdrawal.cancel_left_behind(at=at)
     for campaign_id in freezing.unwritten():
         lanes.wake_writer(campaign_id)
+    for import_id in imports.abandoned(at=at):
+        lanes.wake_import(import_id)
     if WebhookDelivery.objects.filter(read_at__isnull=True).exists():
         lanes.wake_inbox()

@@ -1,16 +1,24 @@
 """The people we hold, what we know of them, and how we came to know it."""
 
 from recipients.models.barred import ErasedPhone, Suppression
-from recipients.models.imports import ImportedPerson, ImportRefusal, RecipientImport
+from recipients.models.imports import (
+    ColumnMeaning,
+    ImportedPerson,
+    ImportPart,
+    ImportRefusal,
+    RecipientImport,
+)
 from recipients.models.ledger import ConsentEvidence, ConsentRecord, MarketingOptOut
 from recipients.models.people import Consent, FriendStatus, Recipient, Source
 
 __all__ = [
+    "ColumnMeaning",
     "Consent",
     "ConsentEvidence",
     "ConsentRecord",
     "ErasedPhone",
     "FriendStatus",
+    "ImportPart",
     "ImportRefusal",
     "ImportedPerson",
     "MarketingOptOut",

@@ -45,10 +45,11 @@ class Suppression(models.Model):
 
 
 class ErasedPhone(models.Model):
-    """A person who was forgotten: only a keyed digest of the number, so that it stays out."""
+    """A tombstone: a keyed digest of a forgotten person's number or user id, to keep both out."""
 
     account = models.ForeignKey(OfficialAccount, models.PROTECT, related_name="+")
-    digest = models.CharField(max_length=64)  # HMAC-SHA256 under the field key
+    key_id = models.CharField(max_length=16, blank=True, db_default="")  # see `erasure.all_keys`
+    digest = models.CharField(max_length=64)  # HMAC-SHA256
     erased_at = models.DateTimeField()
 
     class Meta:

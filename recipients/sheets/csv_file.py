@@ -27,6 +27,7 @@ class CsvFile:
     def __init__(self, file: BinaryIO) -> None:
         """Find encoding and delimiter. Raises UnreadableFile."""
         self._file = file
+        self._size = max(file.seek(0, io.SEEK_END), 1)
         self._codec = encodings.find(file)
         self.encoding = encodings.NAMES[self._codec]
         self.delimiter, self.header = self._read_header()
@@ -37,6 +38,10 @@ class CsvFile:
 
     def error_cell(self, cells: list[str]) -> int | None:
         """Return nothing: text holds no spreadsheet errors (see `xlsx_file`)."""
+
+    def share_read(self) -> float:
+        """Return which share of the file's bytes has been read."""
+        return self._file.tell() / self._size
 
     def _read_header(self) -> tuple[str, list[str]]:
         """Return the delimiter that splits row 1, and its names: the comma if it does."""

@@ -17,6 +17,8 @@ from recipients.sheets.refusals import not_text, undecodable
 NAMES = {
     "utf-8-sig": "UTF-8",
     "utf-16": "UTF-16",
+    "utf-16-le": "UTF-16",
+    "utf-16-be": "UTF-16",
     "cp874": "CP874",
     "cp950": "Big5",
     "cp932": "Shift-JIS",
@@ -51,7 +53,7 @@ def find(file: BinaryIO) -> str:
     sample, is_utf8 = b"", True
     while block := file.read(_BLOCK):
         if b"\x00" in block:
-            raise not_text()
+            return _unmarked_utf16(file)
         if not sample and not block.isascii():
             sample = _around_first_letter(block)
         if is_utf8:
@@ -64,6 +66,29 @@ def find(file: BinaryIO) -> str:
     except UnicodeDecodeError:
         is_utf8 = False
     return "utf-8-sig" if is_utf8 else _judge(sample)
+
+
+def _unmarked_utf16(file: BinaryIO) -> str:
+    """Return which UTF-16 a file without a byte order mark is in. Raises UnreadableFile.
+
+    In a list of people the digits, commas and line ends have a zero byte, nearly all on one side.
+    """
+    file.seek(0)
+    sample = file.read(_SAMPLE)
+    before, after = sample[0::2].count(0), sample[1::2].count(0)
+    codec = "utf-16-le" if after > before else "utf-16-be"
+    if min(before, after) * 10 > max(before, after):
+        raise not_text()
+    decoder = codecs.getincrementaldecoder(codec)()
+    file.seek(0)
+    try:
+        while block := file.read(_BLOCK):
+            if "\0" in decoder.decode(block):
+                raise not_text()
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError as error:
+        raise not_text() from error
+    return codec
 
 
 def _around_first_letter(block: bytes) -> bytes:

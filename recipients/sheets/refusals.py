@@ -21,7 +21,11 @@ RATIO_FREE = 5_000_000  # bytes unpacked, up to which any ratio will do
 
 
 class UnreadableFile(Exception):
-    """The file as a whole cannot be read; the sentence says how to save it."""
+    """The file as a whole cannot be used; the sentence says how to save it, or what row 1 lacks."""
+
+    def __init__(self, sentence: str, *, is_about_columns: bool = False) -> None:
+        super().__init__(sentence)
+        self.is_about_columns = is_about_columns
 
 
 def undecodable() -> UnreadableFile:

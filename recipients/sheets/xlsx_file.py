@@ -14,12 +14,12 @@ from decimal import Decimal
 from typing import Any, BinaryIO
 from xml.etree.ElementTree import ParseError
 
-import openpyxl
 from defusedxml.common import DTDForbidden
 from defusedxml.ElementTree import iterparse
 from django.utils.translation import gettext as _
 from openpyxl.worksheet._reader import WorkSheetParser
 
+from recipients.sheets import shared_texts
 from recipients.sheets.csv_file import OUTER
 from recipients.sheets.refusals import (
     PART_LIMIT,
@@ -51,9 +51,7 @@ class XlsxFile:
         _check_archive(file)
         try:
             file.seek(0)
-            self._book: Any = openpyxl.load_workbook(
-                file, read_only=True, data_only=True, keep_links=False
-            )
+            self._book: Any = shared_texts.open_workbook(file)
         except Exception as error:  # openpyxl has no class for what it cannot read
             raise broken_workbook() from error
         for worksheet in self._book.worksheets:
@@ -87,6 +85,9 @@ class XlsxFile:
     def error_cell(self, cells: list[str]) -> int | None:
         """Return the index of the first cell that shows a spreadsheet error, if any."""
         return next((index for index, cell in enumerate(cells) if cell in _ERRORS), None)
+
+    def share_read(self) -> None:
+        """Return nothing: how far a packed sheet has been read is not known."""
 
     def _parsed_rows(self) -> Iterator[tuple[int, list[dict[str, Any]]]]:
         with self._worksheet._get_source() as source:

@@ -32,3 +32,6 @@ class Api:
         return self.client.patch(
             f"/api/v1/{path}", json.dumps(body), content_type="application/json"
         )
+
+    def delete(self, path: str) -> HttpResponse:
+        return self.client.delete(f"/api/v1/{path}")

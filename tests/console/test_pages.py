@@ -56,8 +56,8 @@ def world(db: None, at: datetime) -> dict[str, Any]:
     factories.draft(account, key="second")
     suppression.add(account, phone=factories.phone(50), reason="asked by phone", at=at, by=by)
     job = imports.receive(
-        account, name="people.csv", content=b"phone,consent\n0812345678,agreed\n12,agreed\n",
-        at=at, by=by,
+        account, name="people.csv", at=at, by=by,
+        file=io.BytesIO(b"phone,consent\n0812345678,agreed\n12,agreed\n"),
     )  # fmt: skip
     imports.run(job, at=at)
     return {"account": account, "draft": draft, "started": started}

@@ -78,7 +78,9 @@ def test_rows_read_as_the_people_they_were_made_of() -> None:
 
 def test_an_import_of_the_sample_comes_to_what_is_expected(db: None, at: datetime) -> None:
     account = factories.account()
-    job = imports.receive(account, name="a.csv", content=SAMPLE.read_bytes(), at=at, by=None)
+    job = imports.receive(
+        account, name="a.csv", file=io.BytesIO(SAMPLE.read_bytes()), at=at, by=None
+    )
 
     job = imports.run(job, at=at)
 

@@ -7,7 +7,7 @@ import time
 
 import phonenumbers
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recipients import phones
@@ -167,3 +167,33 @@ def test_thai_mobiles_are_read_by_the_ten_thousand_a_second() -> None:
         phones.read(number, country="TH")
 
     assert time.process_time() - begun < 1  # measured: 0.05 s
+
+
+@st.composite
+def nearly_mobiles(draw: st.DrawFn) -> tuple[str, str]:
+    """A country, and digits that begin as its mobiles do, written in the common ways."""
+    country, code, begin, length = draw(
+        st.sampled_from(
+            [("TH", "66", "8", 9), ("TH", "66", "66", 9), ("TW", "886", "9", 9),
+             ("TW", "886", "4", 9), ("JP", "81", "90", 10), ("JP", "81", "80", 10),
+             ("JP", "81", "70", 10)]
+        )
+    )  # fmt: skip
+    n = length + draw(st.sampled_from([-1, 0, 0, 0, 0, 1])) - len(begin)
+    digits = begin + "".join(draw(st.lists(st.sampled_from("0123456789"), min_size=n, max_size=n)))
+    prefix = draw(st.sampled_from(["0", f"+{code}", code, "", f"+{code}0", "00", f"({code})", "+"]))
+    text = prefix + digits
+    for _n in range(draw(st.integers(0, 3))):
+        place = draw(st.integers(0, len(text)))
+        text = text[:place] + draw(st.sampled_from(["-", " ", "(", ")", ".", "๑"])) + text[place:]
+    return country, text
+
+
+@settings(max_examples=1_000, deadline=None)
+@given(nearly_mobiles())
+def test_the_short_way_to_a_mobile_reads_what_the_long_one_reads(case: tuple[str, str]) -> None:
+    country, text = case
+    short = phones.mobile_reader(country)(text)
+
+    if short is not None:
+        assert phones.read_any(text, country=country) == phones.Phone(short, country)

@@ -36,6 +36,11 @@ PAGE = Path(__file__).parents[2] / "docs" / "recipients-file.md"
         (JAPAN, "shift_jis", "Shift-JIS"),
         (JAPAN, "cp932", "Shift-JIS"),
         (JAPAN.replace("\n", "\r\n"), "utf-16", "UTF-16"),
+        *(
+            (text, codec, "UTF-16")
+            for text in (THAI, JAPAN, TAIWAN, "phone\n0812345678\n")
+            for codec in ("utf-16-le", "utf-16-be")
+        ),
         ("phone,name\n0812345678,Somchai\n", "ascii", "UTF-8"),
     ],
 )
@@ -77,7 +82,7 @@ def test_characters_that_are_not_certain_refuse_the_file_and_say_how_to_save_it(
 
 @pytest.mark.parametrize(
     "content",
-    [b"phone,name\n1,a\x00b\n", THAI.encode("utf-16-le"), "phone\n1\x00\n".encode("utf-16"),
+    [b"phone,name\n1,a\x00b\n", THAI.encode("utf-16-le")[:-1], "phone\n1\x00\n".encode("utf-16"),
      THAI.encode("utf-32"), b"\x00" * 100],
 )  # fmt: skip
 def test_nul_bytes_refuse_the_file(content: bytes) -> None:

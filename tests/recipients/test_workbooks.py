@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 from openpyxl.chart import BarChart
+from openpyxl.reader.strings import read_string_table
 
-from recipients.sheets import refusals
+from recipients.sheets import refusals, shared_texts
 from tests.recipients.files import (
     cells,
     opened,
@@ -198,3 +199,22 @@ def archives() -> Iterator[bytes]:
 @pytest.mark.parametrize("content", archives())
 def test_an_archive_that_is_no_workbook_is_refused(content: bytes) -> None:
     assert "save it as “Excel workbook (.xlsx)”" in refusal(content)
+
+
+def test_shared_texts_are_read_as_openpyxl_reads_them() -> None:
+    """Plain, formatted in runs, with a reading in katakana, empty, with an escaped underscore."""
+    part = (
+        '<sst xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main" count="5">'
+        "<si><t>สมชาย</t></si><si><r><rPr><b/></rPr><t>山</t></r><r><t>田 &amp;</t></r></si>"
+        '<si><t>東京</t><rPh sb="0" eb="2"><t>トウキョウ</t></rPh><phoneticPr fontId="1"/></si>'
+        '<si/><si><t xml:space="preserve"> a_x005F_b </t></si></sst>'
+    ).encode()
+
+    found = shared_texts.read(io.BytesIO(part))
+
+    expected = read_string_table(io.BytesIO(part))
+    assert [found[n] for n in range(len(found))] == expected
+    assert expected[:3] == ["สมชาย", "山田 &", "東京"]
+    for beyond in (-1, 5):
+        with pytest.raises(IndexError):
+            found[beyond]

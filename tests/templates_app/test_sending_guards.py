@@ -151,6 +151,12 @@ def test_a_skipped_message_names_its_rule(campaign: Campaign) -> None:
         "erased_at = now(), address = '+66811111111'",
         """erased_at = now(), values = '{"name": "another"}'""",
         "item = 'other'",
+        "erased_at = now(), item = 'other'",
+        "item = 'erased ' || id",
+        "values_dropped_at = now(), item = 'erased ' || id",
+        "values_dropped_at = now(), address = '', values = '{}'",  # it is queued
+        "values_dropped_at = now(), status = 'cancelled', address = '+66811111111'",
+        """values_dropped_at = now(), status = 'cancelled', values = '{"name": "x"}'""",
         "service = 'oa'",
         "campaign_id = NULL",
         "recipient_id = recipient_id + 1",
@@ -170,9 +176,33 @@ def test_what_a_message_is_about_is_frozen(change: str, campaign: Campaign) -> N
 
 
 def test_an_erased_person_leaves_the_message_empty(campaign: Campaign) -> None:
-    changed = execute("UPDATE sending_message SET erased_at = now(), address = '', values = '{}'")
+    changed = execute(
+        "UPDATE sending_message SET erased_at = now(), address = '', values = '{}',"
+        " item = 'erased ' || id"
+    )
 
     assert changed == 1
+
+
+def test_retention_empties_what_is_done(campaign: Campaign) -> None:
+    empty = "SET values_dropped_at = now(), address = '', values = '{}'"
+
+    assert execute("UPDATE sending_message SET status = 'cancelled'") == 1
+    assert execute(f"UPDATE sending_message {empty}") == 1
+
+
+def test_of_a_finished_attempt_only_the_providers_words_can_go(campaign: Campaign) -> None:
+    execute(
+        "INSERT INTO sending_attempt (message_id, number, reference, started_at, outcome, detail,"
+        " request_id, body_sha256)"
+        " SELECT id, 1, gen_random_uuid(), now(), 'refused', 'who is this', '', ''"
+        " FROM sending_message"
+    )
+
+    for change in ("detail = 'other'", "detail = '', number = 2", "outcome = ''"):
+        assert "never changes" in refused(f"UPDATE sending_attempt SET {change}")
+    assert execute("UPDATE sending_attempt SET detail = ''") == 1
+    assert "delete" in refused("DELETE FROM sending_attempt")
 
 
 def test_nothing_is_sent_on_a_revoked_template(

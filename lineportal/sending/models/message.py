@@ -67,11 +67,13 @@ class Message(models.Model):
     consent = models.CharField(max_length=8)
     friend_status = models.CharField(max_length=10)
 
-    # What goes out, frozen at start; emptied only when the person is erased.
+    # What goes out, frozen at start; emptied only when the person is erased, or when the account's
+    # retention says so of a message that is done.
     address = models.CharField(max_length=33, blank=True)
     values = models.JSONField(default=dict)
     body_template_hash = models.CharField(max_length=64)  # the approved version's content hash
     erased_at = models.DateTimeField(null=True, blank=True)
+    values_dropped_at = models.DateTimeField(null=True, blank=True)
 
     status = models.CharField(max_length=9, choices=Status)
     queued_at = models.DateTimeField()

@@ -23,34 +23,52 @@ class Command(BaseCommand):
         parser.add_argument("--account", required=True, help="slug")
         parser.add_argument("--as-of", help="the date the file speaks of: YYYY-MM-DD or ISO time")
         parser.add_argument("--dry-run", action="store_true", help="count, and change nothing")
+        parser.add_argument(
+            "--map",
+            nargs="+",
+            action="extend",
+            default=[],
+            metavar="COLUMN=MEANING",
+            help="what a column of row 1 means: phone, line_user_id, consent, friend_status, an"
+            " attribute's name, or - for none; remembered for the account",
+        )
+        parser.add_argument("--tag", default="", help="a tag for everyone in the file")
         parser.add_argument("--source", default="", help="where the file comes from")
 
     def handle(self, *, file: Path, dry_run: bool, source: str, **options: Any) -> None:
         account = OfficialAccount.objects.filter(slug=options["account"]).first()
         if account is None:
             raise CommandError(f"There is no account “{options['account']}”.")
+        mapping = _mapping(options["map"])
         try:
-            content = file.read_bytes()
+            content = file.open("rb")
         except OSError as error:
             raise CommandError(f"The file {file} cannot be read.") from error
-        try:
-            job = imports.receive(
-                account,
-                name=file.name,
-                content=content,
-                at=timezone.now(),
-                by=None,
-                as_of=_moment(options["as_of"], account) if options["as_of"] else None,
-                source_text=source,
-                is_dry_run=dry_run,
-            )
-        except Invalid as refusal:
-            raise CommandError(str(refusal)) from refusal
-        total = max(content.count(b"\n"), 1) if not content.startswith(b"PK") else None
-        with tqdm(total=total, unit=" rows", file=sys.stderr, desc="Importing") as bar:
-            job = imports.run(job, at=timezone.now(), progress=lambda done: _show(bar, done))
-            if total:
-                bar.total = bar.n
+        with content:
+            try:
+                job = imports.receive(
+                    account,
+                    name=file.name,
+                    file=content,
+                    at=timezone.now(),
+                    by=None,
+                    as_of=_moment(options["as_of"], account) if options["as_of"] else None,
+                    source_text=source,
+                    is_dry_run=dry_run,
+                    mapping=mapping,
+                    tag=options["tag"],
+                    is_kept=False,
+                )
+            except Invalid as refusal:
+                raise CommandError(str(refusal)) from refusal
+            with tqdm(total=job.size, unit="B", unit_scale=True, file=sys.stderr,
+                      desc="Importing") as bar:  # fmt: skip
+
+                def show(rows: int) -> None:
+                    bar.n = min(content.tell(), job.size)
+                    bar.set_postfix_str(f"{rows} rows")
+
+                job = imports.run(job, at=timezone.now(), progress=show, file=content)
         if job.state == RecipientImport.State.FAILED:
             raise CommandError(f"Nothing was imported. {job.problem}")
         for row in job.refusals.order_by("row"):
@@ -63,9 +81,14 @@ class Command(BaseCommand):
         )
 
 
-def _show(bar: Any, done: int) -> None:
-    bar.n = done
-    bar.refresh()
+def _mapping(pairs: list[str]) -> dict[str, str]:
+    mapping = {}
+    for pair in pairs:
+        name, separator, meaning = pair.rpartition("=")
+        if not separator or not name or not meaning:
+            raise CommandError("Give --map as COLUMN=MEANING, for example --map Mobile=phone.")
+        mapping[name] = meaning
+    return mapping
 
 
 def _moment(text: str, account: OfficialAccount) -> datetime:

@@ -18,6 +18,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("phone", help="national or with + and country code")
         parser.add_argument("--account", required=True, help="slug")
+        parser.add_argument("--reason", default="", help="for auditors; name nobody in it")
 
     def handle(self, *, phone: str, **options: Any) -> str:
         account = OfficialAccount.objects.filter(slug=options["account"]).first()
@@ -30,5 +31,5 @@ class Command(BaseCommand):
         person = Recipient.objects.filter(account=account, phone=number.e164).first()
         if person is None:
             raise CommandError(f"We hold nobody with {phones.mask(number.e164)}.")
-        forgetting.erase(person, at=timezone.now(), by=None)
+        forgetting.erase(person, at=timezone.now(), by=None, reason=options["reason"])
         return f"The person with {phones.mask(number.e164)} is forgotten."

@@ -1,0 +1,55 @@
+"""The acts of a person's page that give something personal out: each asks what for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from lineportal.accounts import access
+from lineportal.console.base import ActForm, Desk, user_of
+from recipients import reveals
+from recipients.models import Recipient
+
+LABELS: dict[str, Any] = {"reveal": gettext_lazy("Show the number")}
+NOTES: dict[str, Any] = {
+    "reveal": gettext_lazy("It is shown once, and who saw it and what for stays on record.")
+}
+
+
+class PurposeForm(ActForm):
+    purpose = forms.CharField(
+        label=gettext_lazy("What for"),
+        max_length=200,
+        help_text=gettext_lazy("Auditors will read it; name nobody in it."),
+    )
+
+
+FORMS: dict[str, type[ActForm]] = {"reveal": PurposeForm}
+
+
+def available(recipient: Recipient, user: Any) -> list[str]:
+    """Return those acts that the user may do on the person now."""
+    may = recipient.phone and access.may(user, reveals.REVEAL, recipient.account_id)
+    return ["reveal"] if may else []
+
+
+def reveal(desk: Desk, recipient: Recipient, request: HttpRequest, *, purpose: str) -> HttpResponse:
+    """Answer with the whole number, on a page that is kept nowhere."""
+    number = reveals.show(recipient, purpose=purpose, by=user_of(request), at=timezone.now())
+    context = {
+        **desk.admin_site.each_context(request),
+        "title": _("The number"),
+        "subtitle": str(recipient),
+        "opts": desk.opts,
+        "number": number,
+        "back_url": desk.page_url(recipient),
+    }
+    answer = TemplateResponse(request, "console/number.html", context)
+    answer["Cache-Control"] = "no-store"
+    return answer
