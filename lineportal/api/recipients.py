@@ -18,8 +18,8 @@ from lineportal.api.fields import Moment, PhoneFilter, account_named, user_of
 from lineportal.api.numbers import PURPOSE, PhoneText, ShowsNumbers
 from lineportal.api.privacy import PersonActs
 from lineportal.api.resource import Resource
-from lineportal.sending import audience
-from recipients import eligibility, intake
+from lineportal.sending import audience, proofs
+from recipients import intake
 from recipients.intake import Invalid
 from recipients.models import Recipient, Source
 from templates_app.models import MessageTemplate
@@ -54,6 +54,31 @@ class RecipientIn(RecipientChanges):
     account = serializers.CharField()
 
 
+class InputOut(serializers.Serializer[Any]):
+    """A fact that the verdict was decided on."""
+
+    name = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]
+    value = serializers.CharField()
+    source = serializers.CharField(  # type: ignore[assignment]
+        help_text="Who said so; blank where nobody needs to."
+    )
+    observed_at = serializers.DateTimeField(allow_null=True)
+    age_seconds = serializers.SerializerMethodField()
+
+    def get_age_seconds(self, fact: proofs.Input) -> int | None:
+        """How old the statement was when the verdict was given; null where it has no date."""
+        return None if fact.age is None else int(fact.age.total_seconds())
+
+
+class ReadingOut(serializers.Serializer[Any]):
+    """One rule, in the order in which they are asked."""
+
+    rule = serializers.CharField()
+    reason = serializers.CharField()
+    result = serializers.ChoiceField(choices=sorted(proofs.RESULTS))
+
+
 class EligibilityOut(serializers.Serializer[Any]):
     verdict = serializers.CharField()
     rule = serializers.CharField()
@@ -61,6 +86,9 @@ class EligibilityOut(serializers.Serializer[Any]):
     consent = serializers.CharField()
     friend_status = serializers.CharField()
     rules_version = serializers.CharField()
+    at = serializers.DateTimeField()
+    inputs = InputOut(many=True)
+    reading = ReadingOut(many=True)
 
 
 class RecipientFilter(PhoneFilter):
@@ -127,26 +155,12 @@ class Recipients(
     )
     @action(detail=True)
     def eligibility(self, request: Request, pk: str) -> Response:
+        """The verdict with all that it rests on; without a template, of notifications at large."""
         recipient = self.get_object()
-        at = timezone.now()
         name = request.query_params.get("template")
-        if name:
-            template = _template(recipient, name)
-            found = audience.explain(recipient, template, at=at)
-            verdict, rule = found.verdict, found.rule
-        else:
-            asked = eligibility.Asked("lon", "transactional", at)
-            verdict, rule = eligibility.verdict(recipient, asked)
-        return Response(
-            {
-                "verdict": verdict,
-                "rule": rule,
-                "reason": audience.sentence(verdict, rule),
-                "consent": recipient.consent,
-                "friend_status": recipient.friend_status,
-                "rules_version": eligibility.VERSION,
-            }
-        )
+        template = _template(recipient, name) if name else None
+        found = audience.explain(recipient, template, at=timezone.now())
+        return Response(EligibilityOut(found).data)
 
 
 def _template(recipient: Recipient, name: str) -> MessageTemplate:

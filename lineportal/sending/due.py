@@ -182,7 +182,7 @@ def _judged_again(found: list[_Taken], account_id: int, *, at: datetime) -> list
     """Apply every rule to what was taken; return the messages that may still go out, by id."""
     kept: list[Claimed] = []
     late: list[int] = []
-    excluded: dict[int, str] = {}
+    excluded: dict[str, dict[int, str]] = {}  # rule by id, by the version of the rules
     groups: dict[tuple[str, str, str], list[_Taken]] = {}
     for each in found:
         groups.setdefault((each.message.service, each.category, each.purpose), []).append(each)
@@ -197,15 +197,16 @@ def _judged_again(found: list[_Taken], account_id: int, *, at: datetime) -> list
             category=category,
             at=at,
         )
+        version = own_history.rules_version(policy, category=category)
         for each in group:
             if each.not_after and each.not_after <= at:
                 late.append(each.message.id)
             elif rule := rules.get(each.recipient_id) or told.get(each.message.id):
-                excluded[each.message.id] = rule
+                excluded.setdefault(version, {})[each.message.id] = rule
             else:
                 kept.append(each.message)
-    if excluded:
-        _skip(excluded, at=at)
+    for version, by_id in excluded.items():
+        _skip(by_id, version, at=at)
     if late:
         Message.objects.filter(pk__in=late, status__in=SOURCES[Status.CANCELLED]).update(
             status=Status.CANCELLED,
@@ -215,7 +216,7 @@ def _judged_again(found: list[_Taken], account_id: int, *, at: datetime) -> list
     return sorted(kept, key=lambda message: message.id)
 
 
-def _skip(rules: dict[int, str], *, at: datetime) -> None:
+def _skip(rules: dict[int, str], version: str, *, at: datetime) -> None:
     """Exclude messages (rule by id), with the consent and friend status that are held now."""
     with connection.cursor() as cursor:
         cursor.execute(
@@ -230,7 +231,7 @@ def _skip(rules: dict[int, str], *, at: datetime) -> None:
               AND message.status = ANY(%(sources)s)
             """,
             {
-                "version": eligibility.VERSION,
+                "version": version,
                 "at": at,
                 "ids": list(rules),
                 "rules": list(rules.values()),

@@ -14,9 +14,13 @@ from django.db import connection
 from django.utils.translation import gettext as _
 
 from lineportal.sending.models import Policy
+from recipients import eligibility
 from recipients.intake import Invalid
 
 TRIGGER = "triggered_at"  # the name of a value, and the column of a file
+
+# In their order; the letter stands in the rules version of what was judged with the rule on.
+LETTERS = {"frequency_cap": "f", "recently_refused": "r", "trigger_too_old": "t"}
 
 # What counts against a cap: what went out or may still; what is queued is counted apart.
 _COUNTED = "('accepted', 'delivered', 'uncertain', 'sending')"
@@ -48,12 +52,7 @@ def conditions(
 ) -> list[Condition]:
     """Return the rules that the policy switches on, in their order; mostly none."""
     found = []
-    caps = []
-    if policy.cap_messages and policy.cap_days:
-        caps.append((policy.cap_messages, policy.cap_days, False))
-    if category == "marketing" and policy.marketing_cap_messages and policy.marketing_cap_days:
-        caps.append((policy.marketing_cap_messages, policy.marketing_cap_days, True))
-    if caps:
+    if caps := _caps(policy, category):
         counts = [_count(policy, days, only, at, names) for _n, days, only in caps]
         found.append(
             Condition(
@@ -104,6 +103,55 @@ def cased(rules: list[Condition]) -> tuple[str, list[Any]]:
     return sql, [param for rule in rules for param in rule.params]
 
 
+def switched_on(policy: Policy, *, category: str) -> list[str]:
+    """Return the codes of the rules that the policy applies to messages of a category."""
+    is_on = (_caps(policy, category), policy.cooling_off_days, policy.trigger_minutes)
+    return [code for code, on in zip(LETTERS, is_on, strict=True) if on]
+
+
+def rules_version(policy: Policy, *, category: str) -> str:
+    """Return the version of all rules: that of those about the person, and which of these are on.
+
+    It is kept on each message, so that it can be told later what was asked.
+    """
+    on = "".join(LETTERS[code] for code in switched_on(policy, category=category))
+    return f"{eligibility.VERSION}+{on}" if on else eligibility.VERSION
+
+
+def on_in(version: str) -> list[str]:
+    """Return the codes of the rules that were on when something was judged by this version."""
+    letters = version.partition("+")[2]
+    return [code for code, letter in LETTERS.items() if letter in letters]
+
+
+def counts(
+    recipient_id: int, policy: Policy, *, category: str, at: datetime
+) -> list[tuple[int, int, int]]:
+    """Return (how many messages count, how many are allowed, in how many days) for each cap."""
+    names = Names("%s::bigint", "null")
+    found = []
+    for limit, days, only in _caps(policy, category):
+        sql, params = _count(policy, days, only, at, names)
+        with connection.cursor() as cursor:
+            cursor.execute(sql, [recipient_id, *params])
+            [(n,)] = cursor.fetchall()
+        found.append((int(n), limit, days))
+    return found
+
+
+def last_told(recipient_id: int, policy: Policy, *, service: str) -> tuple[str, datetime] | None:
+    """Return the status of the last message whose fate LINE told, and since when; or None."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""SELECT status, COALESCE(attempt_ended_at, changed_at) FROM sending_message
+            WHERE recipient_id = %s AND account_id = %s AND service = %s AND status IN {_TOLD}
+            ORDER BY id DESC LIMIT 1""",
+            [recipient_id, policy.account_id, service],
+        )
+        row = cursor.fetchone()
+    return (str(row[0]), row[1]) if row else None
+
+
 def trigger_of(values: Mapping[str, Any]) -> datetime | None:
     """Return the moment that a campaign's values name as their trigger; raises Invalid."""
     text = str(values.get(TRIGGER) or "").strip()
@@ -130,6 +178,16 @@ def moment(text_sql: str) -> str:
         f"CASE WHEN {text_sql} ~ '{_MOMENT}' AND pg_input_is_valid({text_sql}, 'timestamptz')"
         f" THEN ({text_sql})::timestamptz END"
     )
+
+
+def _caps(policy: Policy, category: str) -> list[tuple[int, int, bool]]:
+    """Return (messages, days, of marketing only) for each cap that is on."""
+    caps = []
+    if policy.cap_messages and policy.cap_days:
+        caps.append((policy.cap_messages, policy.cap_days, False))
+    if category == "marketing" and policy.marketing_cap_messages and policy.marketing_cap_days:
+        caps.append((policy.marketing_cap_messages, policy.marketing_cap_days, True))
+    return caps
 
 
 def _count(
