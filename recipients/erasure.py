@@ -78,7 +78,7 @@ def erase(recipient: Recipient, *, at: datetime, by: User | None, reason: str = 
     if recipient.former_phone:
         _leave_to_the_new_owner(recipient.account_id, recipient.former_phone)
     recipient.phone, recipient.phone_country, recipient.line_user_id = None, "", None
-    recipient.attributes = {}
+    recipient.attributes, recipient.tags = {}, []
     recipient.former_phone = None  # no tombstone: the number is another person's now
     recipient.erased_at = recipient.updated_at = at
     recipient.save()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -48,6 +48,7 @@ class Details:
     consent: str | None = None
     friend_status: str | None = None
     attributes: Mapping[str, Any] | None = None
+    tags: Sequence[str] | None = None  # replace the ones held
     observed_at: datetime | None = None  # when consent and friend status were true
     wording_version: str = ""  # of the text that the person agreed to or refused
     evidence: evidence.Evidence | None = None  # of consent and friend status
@@ -81,6 +82,7 @@ def add(
                 phone_since=consent.phone_since(phone.e164) if phone else None,
                 line_user_id=line_user_id,
                 attributes=_read_attributes(details.attributes or {}),
+                tags=_read_tags(details.tags or ()),
                 created_at=at,
                 updated_at=at,
             )
@@ -118,11 +120,13 @@ def change(
                     **recipient.attributes,
                     **_read_attributes(details.attributes),
                 }
+            if details.tags is not None:
+                recipient.tags = _read_tags(details.tags)
             recipient.updated_at = at
             recipient.save(
                 update_fields=[
                     "phone", "phone_country", "phone_since", "closed_at", "line_user_id",
-                    "attributes", "updated_at",
+                    "attributes", "tags", "updated_at",
                 ]
             )  # fmt: skip
             _take(recipient, details, given)
@@ -262,6 +266,13 @@ def _read_user_id(text: str) -> str:
         return words.line_user_id(text)
     except words.UnreadableUserId as error:
         raise Invalid("line_user_id", _("Not understood: %s.") % error) from error
+
+
+def _read_tags(tags: Sequence[str]) -> list[str]:
+    try:
+        return words.tags(tags)
+    except words.UnreadableTags as error:
+        raise Invalid("tags", str(error)) from error
 
 
 def _read_attributes(attributes: Mapping[str, Any]) -> dict[str, str]:

@@ -42,11 +42,6 @@ def friend_status(recipient: Recipient, *, at: datetime) -> str:
     )
 
 
-def age(observed_at: datetime | None, *, at: datetime) -> int | None:
-    """Return how many seconds ago a fact was observed; None: it is only assumed."""
-    return None if observed_at is None else max(0, int((at - observed_at).total_seconds()))
-
-
 def imported(record: ConsentRecord) -> tuple[int, int] | None:
     """Return the import's id and the file's row that a record comes from, or None."""
     found = _IMPORTED.fullmatch(record.source_reference)

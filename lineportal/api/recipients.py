@@ -19,8 +19,8 @@ from lineportal.api.ledger import LedgerActs, Proven, proof
 from lineportal.api.numbers import PURPOSE, PhoneText, ShowsNumbers
 from lineportal.api.privacy import PersonActs
 from lineportal.api.resource import Resource
-from lineportal.sending import audience
-from recipients import eligibility, intake, provenance
+from lineportal.sending import audience, proofs
+from recipients import intake
 from recipients.intake import Invalid
 from recipients.models import Recipient, Source
 from templates_app.models import MessageTemplate
@@ -42,7 +42,8 @@ class RecipientOut(serializers.ModelSerializer[Recipient]):
         fields = (
             "id", "account", "phone", "line_user_id", "consent", "consent_source",
             "consent_observed_at", "friend_status", "friend_source", "friend_observed_at",
-            "reached_at", "attributes", "phone_since", "closed_at", "created_at", "updated_at",
+            "reached_at", "attributes", "tags", "phone_since", "closed_at", "created_at",
+            "updated_at",
         )  # fmt: skip
 
 
@@ -52,6 +53,9 @@ class RecipientChanges(Proven):
     consent = serializers.CharField(required=False)
     friend_status = serializers.CharField(required=False)
     attributes = serializers.DictField(required=False)
+    tags = serializers.ListField(
+        child=serializers.CharField(), required=False, help_text="Replace the ones held."
+    )
     observed_at = Moment(required=False, help_text="When consent and friend status were true.")
 
     def details(self) -> dict[str, Any]:
@@ -66,19 +70,41 @@ class RecipientIn(RecipientChanges):
     account = serializers.CharField()
 
 
+class InputOut(serializers.Serializer[Any]):
+    """A fact that the verdict was decided on."""
+
+    name = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]
+    value = serializers.CharField()
+    source = serializers.CharField(  # type: ignore[assignment]
+        help_text="Who said so; blank where nobody needs to."
+    )
+    observed_at = serializers.DateTimeField(allow_null=True)
+    age_seconds = serializers.SerializerMethodField()
+
+    def get_age_seconds(self, fact: proofs.Input) -> int | None:
+        """How old the statement was when the verdict was given; null where it has no date."""
+        return None if fact.age is None else int(fact.age.total_seconds())
+
+
+class ReadingOut(serializers.Serializer[Any]):
+    """One rule, in the order in which they are asked."""
+
+    rule = serializers.CharField()
+    reason = serializers.CharField()
+    result = serializers.ChoiceField(choices=sorted(proofs.RESULTS))
+
+
 class EligibilityOut(serializers.Serializer[Any]):
     verdict = serializers.CharField()
     rule = serializers.CharField()
     reason = serializers.CharField()
     consent = serializers.CharField()
-    consent_source = serializers.CharField()
-    consent_observed_at = serializers.DateTimeField(allow_null=True)
-    consent_age_seconds = serializers.IntegerField(allow_null=True, help_text="Null: assumed.")
     friend_status = serializers.CharField()
-    friend_source = serializers.CharField()
-    friend_observed_at = serializers.DateTimeField(allow_null=True)
-    friend_age_seconds = serializers.IntegerField(allow_null=True, help_text="Null: assumed.")
     rules_version = serializers.CharField()
+    at = serializers.DateTimeField()
+    inputs = InputOut(many=True)
+    reading = ReadingOut(many=True)
 
 
 class RecipientFilter(PhoneFilter):
@@ -146,32 +172,12 @@ class Recipients(
     )
     @action(detail=True)
     def eligibility(self, request: Request, pk: str) -> Response:
+        """The verdict with all that it rests on; without a template, of notifications at large."""
         recipient = self.get_object()
-        at = timezone.now()
         name = request.query_params.get("template")
-        if name:
-            template = _template(recipient, name)
-            found = audience.explain(recipient, template, at=at)
-            verdict, rule = found.verdict, found.rule
-        else:
-            asked = eligibility.Asked("lon", "transactional", at)
-            verdict, rule = eligibility.verdict(recipient, asked)
-        return Response(
-            {
-                "verdict": verdict,
-                "rule": rule,
-                "reason": audience.sentence(verdict, rule),
-                "consent": recipient.consent,
-                "consent_source": recipient.consent_source,
-                "consent_observed_at": recipient.consent_observed_at,
-                "consent_age_seconds": provenance.age(recipient.consent_observed_at, at=at),
-                "friend_status": recipient.friend_status,
-                "friend_source": recipient.friend_source,
-                "friend_observed_at": recipient.friend_observed_at,
-                "friend_age_seconds": provenance.age(recipient.friend_observed_at, at=at),
-                "rules_version": eligibility.VERSION,
-            }
-        )
+        template = _template(recipient, name) if name else None
+        found = audience.explain(recipient, template, at=timezone.now())
+        return Response(EligibilityOut(found).data)
 
 
 def _template(recipient: Recipient, name: str) -> MessageTemplate:

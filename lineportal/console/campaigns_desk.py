@@ -20,9 +20,11 @@ from django.utils.translation import gettext_lazy
 from unfold.widgets import UnfoldAdminFileFieldWidget
 
 from lineportal.accounts import access
+from lineportal.console import figures
 from lineportal.console.base import ActForm, Desk, user_of, wording
 from lineportal.console.lists import AccountFilter
 from lineportal.sending import audience, campaigns, exports, reports, retries, rows, waiting
+from lineportal.sending.breakdown import Breakdown
 from lineportal.sending.models import Campaign, StopCode
 from lineportal.sending.statuses import MEANING, Status, Verdict
 from recipients.intake import Invalid
@@ -234,30 +236,17 @@ class CampaignDesk(Desk):
                 return _("Send the other %(count)s messages") % queued
         if act != "start":
             return super().act_label(act, obj)
-        preview = self._preview(obj)
-        count = preview.total - preview.by_verdict.get(Verdict.EXCLUDED, 0)
+        found = self._figures(obj)
+        count = found.total - found.by("verdict").get(Verdict.EXCLUDED, 0)
         if obj.scheduled_at and obj.scheduled_at > timezone.now():
             return _("Schedule %(count)s messages") % {"count": localize(count)}
         return _("Send %(count)s messages") % {"count": localize(count)}
 
-    def _preview(self, obj: Any) -> reports.Preview:
-        """Return the counts of who would get it, judged once for a page's button and its table."""
-        if not hasattr(obj, "previewed"):
-            obj.previewed = reports.preview(audience.preview(obj, at=timezone.now()))
-        previewed: reports.Preview = obj.previewed
-        return previewed
-
     def panel(self, obj: Any, request: HttpRequest) -> dict[str, Any]:
         if obj.frozen_at is None:
-            preview = self._preview(obj)
             return {
-                "preview": preview,
                 "waits": waiting.why(obj, at=timezone.now()).sentence,
-                "verdicts": [
-                    (Verdict(code).label, preview.by_verdict.get(code, 0))
-                    for code in Verdict.values
-                ],
-                "rules": _rules(preview.by_rule),
+                **figures.shown(self._figures(obj), campaign=obj.pk),
             }
         return {**self._progress_context(obj), **wording(obj.template)}
 
@@ -297,6 +286,13 @@ class CampaignDesk(Desk):
         found: Campaign = campaign
         return found
 
+    def _figures(self, campaign: Campaign) -> Breakdown:
+        """Return the figures of a draft; worked out once for a page, as it shows them twice."""
+        if not hasattr(campaign, "figures"):
+            campaign.figures = audience.figures(campaign, at=timezone.now())  # type: ignore[attr-defined]
+        found: Breakdown = campaign.figures  # type: ignore[attr-defined]
+        return found
+
     def _progress_context(self, campaign: Campaign) -> dict[str, Any]:
         report = reports.report(campaign, at=timezone.now())
         listing = reverse("admin:sending_message_changelist")
@@ -315,14 +311,10 @@ class CampaignDesk(Desk):
                 for code in Status.values
                 if code in report.by_status
             ],
-            "rules": _rules(report.by_rule),
+            "rules": figures.rules(report.by_rule),
             "discrepancies": campaign.discrepancies.order_by("-pk")[:20],
             "is_live": campaign.state in (Campaign.State.RUNNING, Campaign.State.SCHEDULED)
             or report.by_status.get(Status.ACCEPTED, 0) > 0,
             "progress_url": reverse("admin:sending_campaign_progress", args=[campaign.pk]),
             "export_url": reverse("admin:sending_campaign_export", args=[campaign.pk]),
         }
-
-
-def _rules(by_rule: dict[str, int]) -> list[tuple[str, Any, int]]:
-    return [(code, audience.REASONS.get(code, code), n) for code, n in sorted(by_rule.items())]

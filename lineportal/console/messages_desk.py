@@ -14,10 +14,11 @@ from django.utils.html import format_html
 from django.utils.translation import gettext_lazy
 
 from lineportal.accounts import access
+from lineportal.console import figures
 from lineportal.console.base import ActForm, Desk, user_of
 from lineportal.console.campaigns_desk import LOOK
 from lineportal.console.lists import AccountFilter
-from lineportal.sending import audience, finding, history, messages, overdue
+from lineportal.sending import audience, finding, history, messages, overdue, proofs
 from lineportal.sending.models import Message
 from lineportal.sending.statuses import MEANING, Status
 from recipients import finding as naming
@@ -132,7 +133,10 @@ class MessageDesk(Desk):
         return ["again"] if may and obj.status in messages.REPEATABLE else []
 
     def panel(self, obj: Any, request: HttpRequest) -> dict[str, Any]:
+        inputs, reading = proofs.of_message(obj)
         return {
+            "proof": figures.proof(inputs, reading),
+            "decided_at": proofs.decided_at(obj),
             "meaning": MEANING[Status(obj.status)],
             "reason": audience.sentence(obj.verdict, obj.rule),
             "steps": history.of(obj),

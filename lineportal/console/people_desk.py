@@ -8,8 +8,10 @@ from typing import Any, ClassVar
 from django import forms
 from django.contrib import admin
 from django.contrib.auth.models import User
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
@@ -17,10 +19,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from lineportal.accounts import access
-from lineportal.console import ledger_acts, privacy_acts
+from lineportal.console import figures, ledger_acts, privacy_acts
 from lineportal.console.base import ActForm, Desk, user_of
 from lineportal.console.lists import AccountFilter
 from lineportal.sending import audience, forgetting
+from lineportal.sending.models import Campaign
+from lineportal.sending.statuses import Verdict
 from recipients import eligibility, erasure, finding, intake, phones
 from recipients.models import (
     Consent,
@@ -28,12 +32,17 @@ from recipients.models import (
     Recipient,
     Source,
 )
+from templates_app.models import MessageTemplate, State
+
+CAMPAIGNS = "sending.view_campaign"
 
 _LOOK: dict[str, str] = {
     Consent.AGREED: "lp-good",
     FriendStatus.FRIEND: "lp-good",
     Consent.NOT_SET: "lp-wait",
 }
+
+_VERDICT_LOOK: dict[str, str] = {Verdict.SEND: "lp-good", Verdict.SEND_PENDING_CONSENT: "lp-wait"}
 
 
 def badge(value: str, label: Any) -> str:
@@ -62,6 +71,30 @@ class EraseForm(ActForm):
     )
 
 
+class CampaignFilter(admin.SimpleListFilter):
+    """Whom a campaign is about; offered where a campaign's page links here."""
+
+    title = gettext_lazy("campaign")
+    parameter_name = "campaign"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        campaign = _campaign(request)
+        return [(str(campaign.pk), campaign.name)] if campaign else []
+
+    def queryset(
+        self, request: HttpRequest, queryset: QuerySet[Recipient]
+    ) -> QuerySet[Recipient] | None:
+        campaign = _campaign(request)
+        return queryset & audience.people(campaign) if campaign and self.value() else None
+
+
+def _campaign(request: HttpRequest) -> Campaign | None:
+    name = request.GET.get("campaign", "")
+    if not name.isdecimal() or len(name) > 18 or not request.user.has_perm(CAMPAIGNS):
+        return None
+    return access.limited(Campaign.objects.filter(pk=int(name)), request.user).first()
+
+
 @admin.register(Recipient)
 class RecipientDesk(Desk):
     view_permission = "recipients.view_recipient"
@@ -74,7 +107,8 @@ class RecipientDesk(Desk):
         "friend_badge",
         "updated_at",
     )
-    list_filter = ("consent", "friend_status", ("account", AccountFilter))
+    list_filter = ("consent", "friend_status", CampaignFilter, ("account", AccountFilter))
+    list_before_template = "console/people_head.html"
     search_fields = ("phone", "line_user_id")
     search_help_text = gettext_lazy("A whole phone number, a LINE user id, or a recipient's number")
     ordering = ("-id",)
@@ -168,11 +202,15 @@ class RecipientDesk(Desk):
         obj.pk = made.pk
 
     def get_urls(self) -> list[URLPattern]:
-        name = "recipients_recipient_evidence"
-        own = path(
-            "<path:object_id>/evidence/<int:record>/", self._site(self.evidence_view), name=name
-        )
-        return [own, *super().get_urls()]
+        own = [
+            path("standing/", self._site(self.standing), name="recipients_recipient_standing"),
+            path(
+                "<path:object_id>/evidence/<int:record>/",
+                self._site(self.evidence_view),
+                name="recipients_recipient_evidence",
+            ),
+        ]
+        return [*own, *super().get_urls()]
 
     def evidence_view(self, request: HttpRequest, object_id: str, record: int) -> HttpResponse:
         """Answer with what proves a record of the person's ledger."""
@@ -180,6 +218,27 @@ class RecipientDesk(Desk):
         if obj is None:
             raise Http404
         return ledger_acts.download(obj, record, user_of(request))
+
+    def standing(self, request: HttpRequest) -> HttpResponse:
+        """How many of an account's people a service reaches, by consent and friend status."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        accounts = access.accounts_of(request.user).order_by("name")
+        account = accounts.filter(slug=request.GET.get("account", "")).first() or accounts.first()
+        service = "oa" if request.GET.get("service") == "oa" else "lon"
+        context = {
+            **self.admin_site.each_context(request),
+            "title": _("Who may be written to"),
+            "opts": self.opts,
+            "accounts": accounts,
+            "account": account,
+            "service": service,
+            "rules_version": eligibility.VERSION,
+        }
+        if account:
+            found = audience.figures_of_account(account.pk, service, at=timezone.now())
+            context |= figures.shown(found, account__id__exact=account.pk)
+        return TemplateResponse(request, "console/standing.html", context)
 
     def available_acts(self, obj: Any, user: User) -> Sequence[str]:
         if obj.erased_at:
@@ -189,14 +248,28 @@ class RecipientDesk(Desk):
 
     def panel(self, obj: Any, request: HttpRequest) -> dict[str, Any]:
         at = timezone.now()
-        verdicts = []
-        for service, label in (("lon", _("Notification")), ("oa", _("Two-way message"))):
-            asked = eligibility.Asked(service, "transactional", at)
-            verdict, rule = eligibility.verdict(obj, asked)
-            verdicts.append((label, verdict, rule, audience.sentence(verdict, rule)))
+        approved = MessageTemplate.objects.filter(account=obj.account_id, state=State.APPROVED)
+        wanted = request.GET.get("template", "")
+        is_id = wanted.isdecimal() and len(wanted) < 20
+        asked_for = approved.filter(pk=int(wanted)).first() if is_id else None
+        found = [
+            (label, audience.explain(obj, None, at=at, service=service))
+            for service, label in (("lon", _("Notification")), ("oa", _("Two-way message")))
+        ]
+        if asked_for:
+            found = [(str(asked_for), audience.explain(obj, asked_for, at=at))]
         return {
-            "verdicts": verdicts,
-            "rules_version": eligibility.VERSION,
+            "verdicts": [
+                (
+                    label,
+                    each,
+                    _VERDICT_LOOK.get(each.verdict, ""),
+                    figures.proof(each.inputs, each.reading),
+                )
+                for label, each in found
+            ],
+            "templates_to_ask": approved.order_by("key", "-version")[:100],
+            "asked_for": asked_for,
             **ledger_acts.panel(obj, user_of(request), at=at),
             "messages_sent": obj.messages.select_related("campaign").order_by("-id")[:20],
         }

@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 from lineportal.accounts import access
 from lineportal.accounts.models import OfficialAccount, Road
 from lineportal.audit import chain
-from lineportal.sending import filters, freezing, lanes, policies
+from lineportal.sending import filters, freezing, lanes, own_history, policies
 from lineportal.sending.models import Campaign, Message, StopCode
 from lineportal.sending.statuses import SOURCES, Status
 from recipients import siblings
@@ -101,6 +101,7 @@ def create(
         canary_size = policies.of(account.pk).canary_size
     elif not 1 <= canary_size <= CANARY_LIMIT:
         raise Invalid("canary_size", _("Give a whole number from 1 to 1,000,000."))
+    own_history.trigger_of(values or {})
     audience = dict(audience or {})
     if "rows" not in audience:
         try:

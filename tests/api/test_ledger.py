@@ -178,6 +178,7 @@ def test_eligibility_tells_source_and_age(api: Api, person: Recipient) -> None:
 
     found = api.get(f"recipients/{person.pk}/eligibility/").json()
 
-    assert found["consent_source"] == "api"
-    assert 3 * 86_400 <= found["consent_age_seconds"] < 3 * 86_400 + 60
-    assert (found["friend_source"], found["friend_age_seconds"]) == ("assumed", None)
+    facts = {fact["name"]: fact for fact in found["inputs"]}
+    assert facts["consent"]["source"] == "an API caller"
+    assert 3 * 86_400 <= facts["consent"]["age_seconds"] < 3 * 86_400 + 60
+    assert facts["friend"]["age_seconds"] is None  # only assumed

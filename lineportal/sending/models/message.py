@@ -78,6 +78,9 @@ class Message(models.Model):
     status = models.CharField(max_length=9, choices=Status)
     queued_at = models.DateTimeField()
     ready_at = models.DateTimeField()  # not sent before
+    triggered_at = models.DateTimeField(  # when what it tells of happened; null: not said
+        null=True, blank=True, db_default=None
+    )
     not_after = models.DateTimeField(null=True, blank=True)
     changed_at = models.DateTimeField()
     accepted_at = models.DateTimeField(null=True, blank=True)
