@@ -190,7 +190,10 @@ class RecipientDesk(Desk):
             asked = eligibility.Asked(service, "transactional", at)
             verdict, rule = eligibility.verdict(obj, asked)
             verdicts.append((label, verdict, rule, audience.sentence(verdict, rule)))
+        may_see_requests = request.user.has_perm("recipients.view_subjectrequest")
         return {
+            "now": at,
+            "requests": obj.subject_requests.order_by("-id")[:20] if may_see_requests else [],
             "verdicts": verdicts,
             "rules_version": eligibility.VERSION,
             "ledger": obj.ledger.select_related("recorded_by").order_by("-observed_at", "-id")[:50],
@@ -204,6 +207,8 @@ class RecipientDesk(Desk):
             return privacy_acts.reveal(self, obj, request, **details)
         if act == "access":
             return privacy_acts.hand_out(obj, request, **details)
+        if act == "request":
+            return privacy_acts.enter_request(obj, request, details)
         given = {name: value for name, value in details.items() if value}
         return intake.change(
             obj,

@@ -117,6 +117,10 @@ def gather(recipient: Recipient, *, at: datetime) -> dict[str, Any]:
         ),
         "messages": _messages(recipient, own),
         "events": _events(recipient, own),
+        "requests": _rows(
+            recipient.subject_requests.order_by("id"),
+            "kind", "received_at", "due_at", "state", "note", "answer", "closed_at",
+        ),
         "disclosures_and_changes": _audit(recipient),
     }  # fmt: skip
 

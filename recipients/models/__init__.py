@@ -10,6 +10,7 @@ from recipients.models.imports import (
 )
 from recipients.models.ledger import ConsentEvidence, ConsentRecord, MarketingOptOut
 from recipients.models.people import Consent, FriendStatus, Recipient, Source
+from recipients.models.requests import SubjectRequest
 
 __all__ = [
     "ColumnMeaning",
@@ -25,5 +26,6 @@ __all__ = [
     "Recipient",
     "RecipientImport",
     "Source",
+    "SubjectRequest",
     "Suppression",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 from collections import Counter
 from datetime import datetime, timedelta
@@ -17,7 +18,7 @@ from django.urls import reverse
 from lineportal.accounts.models import AccountScope, OfficialAccount
 from lineportal.audit import chain
 from lineportal.audit.models import AuditEntry
-from lineportal.sending import campaigns, inbox, messages, reports, retention, rows
+from lineportal.sending import campaigns, inbox, messages, reports, retention, rows, tasks
 from lineportal.sending.models import (
     Attempt,
     CampaignRow,
@@ -292,6 +293,25 @@ def test_the_page_changes_what_was_changed(account: OfficialAccount) -> None:
 
     kept = retention.of(account.pk)
     assert (kept.message_values_days, kept.import_files_days) == (30, None)
+
+
+@pytest.mark.parametrize("is_closing", [False, True])
+def test_workers_do_it_by_themselves_until_they_are_told_to_stop(
+    is_closing: bool, account: OfficialAccount, at: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    only(account, webhook_bodies_days=5)
+    inbox.store(account.pk, provider="line", body=body_of(), at=at - 6 * DAY)
+    inbox.read(at=at)
+
+    async def here(function: Any, *given: Any) -> Any:
+        return function(*given)
+
+    monkeypatch.setattr(tasks, "in_database", here)  # whose threads would not see this data
+    monkeypatch.setattr(tasks.places, "is_closing", is_closing)
+
+    asyncio.run(tasks.keep_periods(timestamp=0))
+
+    assert WebhookDelivery.objects.filter(body=b"").exists() is not is_closing
 
 
 def test_the_command_empties_now_and_says_what(account: OfficialAccount, at: datetime) -> None:
