@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from django.core.exceptions import PermissionDenied
 from django.core.management import CommandError, call_command
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, connection, connections, transaction
 from django.test import Client
 from django.urls import reverse
 
@@ -295,6 +295,7 @@ def test_the_page_changes_what_was_changed(account: OfficialAccount) -> None:
     assert (kept.message_values_days, kept.import_files_days) == (30, None)
 
 
+@pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("is_closing", [False, True])
 def test_workers_do_it_by_themselves_until_they_are_told_to_stop(
     is_closing: bool, account: OfficialAccount, at: datetime, monkeypatch: pytest.MonkeyPatch
@@ -304,9 +305,12 @@ def test_workers_do_it_by_themselves_until_they_are_told_to_stop(
     inbox.read(at=at)
 
     async def here(function: Any, *given: Any) -> Any:
-        return function(*given)
+        try:
+            return function(*given)
+        finally:
+            connections.close_all()  # a task has its own
 
-    monkeypatch.setattr(tasks, "in_database", here)  # whose threads would not see this data
+    monkeypatch.setattr(tasks, "in_database", here)  # whose threads would outlive the test
     monkeypatch.setattr(tasks.places, "is_closing", is_closing)
 
     asyncio.run(tasks.keep_periods(timestamp=0))
