@@ -231,7 +231,7 @@ def _messages(recipient: Recipient, own: _Own) -> list[dict[str, Any]]:
                 message,
                 ("service", "address", "item", "values", "status", "verdict", "rule",
                  "rules_version", "consent", "friend_status", "queued_at", "accepted_at",
-                 "delivered_at", "reference", "outcome"),
+                 "delivered_at", "values_dropped_at", "reference", "outcome"),
             ),
             "detail": own.text(message.detail),
             "text": _said(templates[message.template_id], message.values),

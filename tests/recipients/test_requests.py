@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
+from django.core.management import CommandError, call_command
 from django.db import DatabaseError, transaction
 from django.test import Client
 from django.urls import reverse
@@ -266,6 +268,25 @@ def test_the_desk_marks_what_is_overdue_and_shows_it_first(
     assert "1 request of a person is overdue" in client.get(reverse("admin:index")).text
     assert [row["id"] for row in Api(manager).get("subject-requests/?overdue=true").json()[
         "results"]] == [late.pk]  # fmt: skip
+
+
+def test_the_command_lists_what_is_open_and_fails_when_any_is_overdue(
+    account: OfficialAccount, manager: User, at: datetime
+) -> None:
+    due = opened(factories.recipient(account, 1), manager, at)
+    out = io.StringIO()
+    call_command("list_requests", account=account.slug, stdout=out)
+    assert out.getvalue().startswith(f"{due.pk}: access of recipient {due.recipient_id}, thai-post")
+    late = opened(factories.recipient(account, 2), manager, at, received_at=at - 40 * DAY)
+
+    with pytest.raises(CommandError, match=r"^1 overdue"):
+        call_command("list_requests", stdout=out)
+
+    lines = out.getvalue().splitlines()[1:]
+    assert [line.split(":")[0] for line in lines] == [str(late.pk), str(due.pk)]
+    assert [line.endswith("OVERDUE") for line in lines] == [True, False]
+    with pytest.raises(CommandError):
+        call_command("list_requests", account="none")
 
 
 def test_it_is_entered_and_closed_on_pages(person: Recipient, manager: User, at: datetime) -> None:
