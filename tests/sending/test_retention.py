@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import io
 from collections import Counter
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
+from django.apps import apps
 from django.core.exceptions import PermissionDenied
 from django.core.management import CommandError, call_command
 from django.db import IntegrityError, connection, connections, transaction
@@ -18,7 +21,16 @@ from django.urls import reverse
 from lineportal.accounts.models import AccountScope, OfficialAccount
 from lineportal.audit import chain
 from lineportal.audit.models import AuditEntry
-from lineportal.sending import campaigns, inbox, messages, reports, retention, rows, tasks
+from lineportal.sending import (
+    campaigns,
+    inbox,
+    messages,
+    migrations,
+    reports,
+    retention,
+    rows,
+    tasks,
+)
 from lineportal.sending.models import (
     Attempt,
     CampaignRow,
@@ -266,6 +278,20 @@ def test_a_period_that_would_break_what_still_works_is_refused(
 def test_the_database_refuses_it_too(account: OfficialAccount) -> None:
     with pytest.raises(IntegrityError), transaction.atomic():
         only(account, message_values_days=1)
+
+
+def test_accounts_from_before_keep_everything_until_a_person_says_so(
+    account: OfficialAccount, at: datetime
+) -> None:
+    [path] = Path(migrations.__file__ or "").parent.glob("*_retention_periods.py")
+    migration = importlib.import_module(f"{migrations.__name__}.{path.stem}")
+    Retention.objects.all().delete()
+
+    migration.keep_what_is_there(apps, None)
+
+    kept = retention.of(account.pk)
+    assert {getattr(kept, name) for name in retention.FIELDS} == {None}
+    assert list(retention.batches(at=at + 9999 * DAY)) == []
 
 
 def test_periods_of_another_account_are_not_theirs(account: OfficialAccount, at: datetime) -> None:
