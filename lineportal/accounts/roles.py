@@ -18,6 +18,7 @@ _READ = (
     "recipients.view_consentrecord",
     "recipients.view_recipientimport",
     "recipients.view_suppression",
+    "recipients.view_subjectrequest",
     "sending.view_campaign",
     "sending.view_message",
     "sending.export_campaign",
@@ -50,6 +51,7 @@ _MANAGER = (
     "recipients.erase_recipient",
     "recipients.reveal_phone",
     "recipients.subject_access",
+    "recipients.handle_request",
     "sending.lift_stop",
     "audit.view_auditentry",
 )

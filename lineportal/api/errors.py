@@ -22,7 +22,7 @@ from lineportal.sending import (
     subject_access,
     subject_access_pdf,
 )
-from recipients import imports, intake, purposes
+from recipients import imports, intake, purposes, requests
 from templates_app import content, workflow
 
 # What the rooms below refuse with, and how HTTP says it.
@@ -37,6 +37,9 @@ CONFLICTS: dict[type[Exception], str] = {
     imports.NotWaiting: "wrong_state",
     retries.NothingToRetry: "wrong_state",
     routing.AccountExists: "exists",
+    requests.AlreadyOpen: "exists",
+    requests.NotDone: "wrong_state",
+    requests.NotOpen: "wrong_state",
     stops.AlreadyStopped: "exists",
     stops.NotStopped: "wrong_state",
     subject_access.Forgotten: "wrong_state",

@@ -11,6 +11,7 @@ from lineportal.api import (
     imports,
     messages,
     recipients,
+    requests,
     retention,
     suppressions,
     templates,
@@ -23,6 +24,7 @@ router.register("templates", templates.Templates, basename="template")
 router.register("recipients/imports", imports.Imports, basename="import")
 router.register("recipients", recipients.Recipients, basename="recipient")
 router.register("suppressions", suppressions.Suppressions, basename="suppression")
+router.register("subject-requests", requests.SubjectRequests, basename="subject-request")
 router.register("campaigns", campaigns.Campaigns, basename="campaign")
 router.register("stops", control.Stops, basename="stop")
 router.register("messages", messages.Messages, basename="message")

@@ -30,7 +30,7 @@ from lineportal.sending import (
     subject_access_pdf,
 )
 from lineportal.sending import messages as sending_messages
-from recipients import imports, intake, purposes, reveals
+from recipients import imports, intake, purposes, requests, reveals
 from templates_app import content, workflow
 from templates_app.models import MessageTemplate
 
@@ -48,6 +48,9 @@ REFUSALS = (
     intake.PersonExists,
     imports.NotWaiting,
     purposes.MissingPurpose,
+    requests.AlreadyOpen,
+    requests.NotDone,
+    requests.NotOpen,
     reveals.NoNumber,
     subject_access.Forgotten,
     subject_access_pdf.MissingFont,

@@ -88,7 +88,7 @@ class MessageDesk(Desk):
         "account", "campaign", "template", "masked_phone", "item", "verdict", "rule",
         "rules_version", "consent", "friend_status", "status", "queued_at", "accepted_at",
         "delivered_at", "expires_at", "attempts", "http_status", "request_id", "detail",
-        "body_sha256",
+        "body_sha256", "values_dropped_at",
     )  # fmt: skip
     readonly_fields = ("masked_phone",)
     change_form_outer_before_template = "console/message.html"

@@ -258,7 +258,10 @@ class RecipientDesk(Desk):
         ]
         if asked_for:
             found = [(str(asked_for), audience.explain(obj, asked_for, at=at))]
+        may_see_requests = request.user.has_perm("recipients.view_subjectrequest")
         return {
+            "now": at,
+            "requests": obj.subject_requests.order_by("-id")[:20] if may_see_requests else [],
             "verdicts": [
                 (
                     label,
@@ -281,4 +284,6 @@ class RecipientDesk(Desk):
             return privacy_acts.reveal(self, obj, request, **details)
         if act == "access":
             return privacy_acts.hand_out(obj, request, **details)
+        if act == "request":
+            return privacy_acts.enter_request(obj, request, details)
         return ledger_acts.do(act, obj, request, details)

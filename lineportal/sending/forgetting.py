@@ -21,7 +21,7 @@ from lineportal.logs import MASK
 from lineportal.sending import inbox
 from lineportal.sending.models import Attempt, CampaignRow, Message, RequestKey
 from lineportal.sending.statuses import SOURCES, Status, Verdict
-from recipients import eligibility, erasure, uploads, upsert
+from recipients import eligibility, erasure, requests, uploads, upsert
 from recipients.models import Recipient, RecipientImport
 from recipients.sheets import encodings
 
@@ -78,6 +78,7 @@ def _erase(recipient: Recipient, *, at: datetime, by: User | None, reason: str) 
         _empty_refused_rows(recipient.account_id, phone, line_user_id)
         _drop_trials(recipient.account_id, phone, line_user_id)
         _take_out_of_texts(recipient.account_id, phone, line_user_id)
+    requests.forget_words(recipient)
     # Last, as it ends with the audit entry.
     return erasure.erase(recipient, at=at, by=by, reason=reason)
 

@@ -123,6 +123,10 @@ def gather(recipient: Recipient, *, at: datetime) -> dict[str, Any]:
         ),
         "messages": _messages(recipient, own),
         "events": _events(recipient, own),
+        "requests": _rows(
+            recipient.subject_requests.order_by("id"),
+            "kind", "received_at", "due_at", "state", "note", "answer", "closed_at",
+        ),
         "disclosures_and_changes": _audit(recipient),
     }  # fmt: skip
 
@@ -241,7 +245,7 @@ def _messages(recipient: Recipient, own: _Own) -> list[dict[str, Any]]:
                 message,
                 ("service", "address", "item", "values", "status", "verdict", "rule",
                  "rules_version", "consent", "friend_status", "queued_at", "accepted_at",
-                 "delivered_at", "reference", "outcome"),
+                 "delivered_at", "values_dropped_at", "reference", "outcome"),
             ),
             "detail": own.text(message.detail),
             "text": _said(templates[message.template_id], message.values),

@@ -117,6 +117,7 @@ def _titles() -> dict[str, str]:
         "campaign_rows": _("Rows of campaigns about you"),
         "messages": _("Messages"),
         "events": _("What LINE told us about you and our messages"),
+        "requests": _("What you asked of us"),
         "disclosures_and_changes": _("What was done with your record, and what for"),
     }
 

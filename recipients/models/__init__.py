@@ -17,6 +17,7 @@ from recipients.models.ledger import (
     Reachability,
 )
 from recipients.models.people import Consent, FriendStatus, Recipient, Source
+from recipients.models.requests import SubjectRequest
 
 __all__ = [
     "ColumnMeaning",
@@ -35,5 +36,6 @@ __all__ = [
     "Recipient",
     "RecipientImport",
     "Source",
+    "SubjectRequest",
     "Suppression",
 ]

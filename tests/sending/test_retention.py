@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
+import asyncio
+import importlib
 import io
 from collections import Counter
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
+from django.apps import apps
 from django.core.exceptions import PermissionDenied
 from django.core.management import CommandError, call_command
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, connection, connections, transaction
 from django.test import Client
 from django.urls import reverse
 
 from lineportal.accounts.models import AccountScope, OfficialAccount
 from lineportal.audit import chain
 from lineportal.audit.models import AuditEntry
-from lineportal.sending import campaigns, inbox, messages, reports, retention, rows
+from lineportal.sending import (
+    campaigns,
+    inbox,
+    messages,
+    migrations,
+    reports,
+    retention,
+    rows,
+    tasks,
+)
 from lineportal.sending.models import (
     Attempt,
     CampaignRow,
@@ -267,6 +280,20 @@ def test_the_database_refuses_it_too(account: OfficialAccount) -> None:
         only(account, message_values_days=1)
 
 
+def test_accounts_from_before_keep_everything_until_a_person_says_so(
+    account: OfficialAccount, at: datetime
+) -> None:
+    [path] = Path(migrations.__file__ or "").parent.glob("*_retention_periods.py")
+    migration = importlib.import_module(f"{migrations.__name__}.{path.stem}")
+    Retention.objects.all().delete()
+
+    migration.keep_what_is_there(apps, None)
+
+    kept = retention.of(account.pk)
+    assert {getattr(kept, name) for name in retention.FIELDS} == {None}
+    assert list(retention.batches(at=at + 9999 * DAY)) == []
+
+
 def test_periods_of_another_account_are_not_theirs(account: OfficialAccount, at: datetime) -> None:
     user = factories.user("manager")
     elsewhere = factories.account("other", channel="1650000002", secret="s" * 32)
@@ -292,6 +319,29 @@ def test_the_page_changes_what_was_changed(account: OfficialAccount) -> None:
 
     kept = retention.of(account.pk)
     assert (kept.message_values_days, kept.import_files_days) == (30, None)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("is_closing", [False, True])
+def test_workers_do_it_by_themselves_until_they_are_told_to_stop(
+    is_closing: bool, account: OfficialAccount, at: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    only(account, webhook_bodies_days=5)
+    inbox.store(account.pk, provider="line", body=body_of(), at=at - 6 * DAY)
+    inbox.read(at=at)
+
+    async def here(function: Any, *given: Any) -> Any:
+        try:
+            return function(*given)
+        finally:
+            connections.close_all()  # a task has its own
+
+    monkeypatch.setattr(tasks, "in_database", here)  # whose threads would outlive the test
+    monkeypatch.setattr(tasks.places, "is_closing", is_closing)
+
+    asyncio.run(tasks.keep_periods(timestamp=0))
+
+    assert WebhookDelivery.objects.filter(body=b"").exists() is not is_closing
 
 
 def test_the_command_empties_now_and_says_what(account: OfficialAccount, at: datetime) -> None:

@@ -30,11 +30,11 @@ class Migration(migrations.Migration):
             name='Retention',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('message_values_days', models.PositiveIntegerField(blank=True, db_default=365, default=365, help_text='Address and values of messages that are done, and the rows of campaigns that ended. Days; empty: kept for good.', null=True, verbose_name='message values')),
-                ('webhook_bodies_days', models.PositiveIntegerField(blank=True, db_default=90, default=90, help_text='What providers posted, word for word, once it was read. Days; empty: kept for good.', null=True, verbose_name='webhook bodies')),
-                ('import_files_days', models.PositiveIntegerField(blank=True, db_default=7, default=7, help_text='Files of dry runs that nobody applied. Days; empty: kept for good.', null=True, verbose_name='import files')),
-                ('refused_rows_days', models.PositiveIntegerField(blank=True, db_default=30, default=30, help_text='Cells of rows that an import refused, for repair. Days; empty: kept for good.', null=True, verbose_name='refused rows')),
-                ('delivery_events_days', models.PositiveIntegerField(blank=True, db_default=365, default=365, help_text='What an event says beyond its kind and time, and of whom. Days; empty: kept for good.', null=True, verbose_name='events')),
+                ('message_values_days', models.PositiveIntegerField(blank=True, db_default=365, default=365, help_text='Address and values of messages that are done, and the rows of campaigns that ended. Empty: kept for good.', null=True, verbose_name='message values (days)')),
+                ('webhook_bodies_days', models.PositiveIntegerField(blank=True, db_default=90, default=90, help_text='What providers posted, word for word, once it was read. Empty: kept for good.', null=True, verbose_name='webhook bodies (days)')),
+                ('import_files_days', models.PositiveIntegerField(blank=True, db_default=7, default=7, help_text='Files of dry runs that nobody applied. Empty: kept for good.', null=True, verbose_name='import files (days)')),
+                ('refused_rows_days', models.PositiveIntegerField(blank=True, db_default=30, default=30, help_text='Cells of rows that an import refused, for repair. Empty: kept for good.', null=True, verbose_name='refused rows (days)')),
+                ('delivery_events_days', models.PositiveIntegerField(blank=True, db_default=365, default=365, help_text='What an event says beyond its kind and time, and of whom. Empty: kept for good.', null=True, verbose_name='events (days)')),
             ],
             options={
                 'verbose_name': 'retention period',

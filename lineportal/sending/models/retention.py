@@ -26,27 +26,27 @@ class Retention(models.Model):
 
     account = models.OneToOneField(OfficialAccount, models.CASCADE, related_name="retention")
     message_values_days = models.PositiveIntegerField(
-        _("message values"), null=True, blank=True, default=365, db_default=365,
+        _("message values (days)"), null=True, blank=True, default=365, db_default=365,
         help_text=_("Address and values of messages that are done, and the rows of campaigns that"
-                    " ended. Days; empty: kept for good."),
+                    " ended. Empty: kept for good."),
     )  # fmt: skip
     webhook_bodies_days = models.PositiveIntegerField(
-        _("webhook bodies"), null=True, blank=True, default=90, db_default=90,
-        help_text=_("What providers posted, word for word, once it was read. Days; empty: kept for"
+        _("webhook bodies (days)"), null=True, blank=True, default=90, db_default=90,
+        help_text=_("What providers posted, word for word, once it was read. Empty: kept for"
                     " good."),
     )  # fmt: skip
     import_files_days = models.PositiveIntegerField(
-        _("import files"), null=True, blank=True, default=7, db_default=7,
-        help_text=_("Files of dry runs that nobody applied. Days; empty: kept for good."),
+        _("import files (days)"), null=True, blank=True, default=7, db_default=7,
+        help_text=_("Files of dry runs that nobody applied. Empty: kept for good."),
     )  # fmt: skip
     refused_rows_days = models.PositiveIntegerField(
-        _("refused rows"), null=True, blank=True, default=30, db_default=30,
-        help_text=_("Cells of rows that an import refused, for repair. Days; empty: kept for"
+        _("refused rows (days)"), null=True, blank=True, default=30, db_default=30,
+        help_text=_("Cells of rows that an import refused, for repair. Empty: kept for"
                     " good."),
     )  # fmt: skip
     delivery_events_days = models.PositiveIntegerField(
-        _("events"), null=True, blank=True, default=365, db_default=365,
-        help_text=_("What an event says beyond its kind and time, and of whom. Days; empty: kept"
+        _("events (days)"), null=True, blank=True, default=365, db_default=365,
+        help_text=_("What an event says beyond its kind and time, and of whom. Empty: kept"
                     " for good."),
     )  # fmt: skip
 
