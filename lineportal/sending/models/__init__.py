@@ -11,6 +11,7 @@ from lineportal.sending.models.campaign import (
 from lineportal.sending.models.control import Pace, Policy, Stop
 from lineportal.sending.models.inbox import WebhookDelivery, WebhookEvent
 from lineportal.sending.models.message import Attempt, Lease, Message, RequestKey
+from lineportal.sending.models.saved import SavedAudience
 
 __all__ = [
     "Attempt",
@@ -22,6 +23,7 @@ __all__ = [
     "Pace",
     "Policy",
     "RequestKey",
+    "SavedAudience",
     "Stop",
     "StopCode",
     "Stroke",
