@@ -13,7 +13,7 @@ from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
 from lineportal.api.parsers import TooLarge
-from lineportal.sending import campaigns, messages, retries, routing, stops
+from lineportal.sending import campaigns, messages, retries, routing, saved_audiences, stops
 from recipients import imports, intake, purposes
 from templates_app import content, workflow
 
@@ -23,6 +23,7 @@ CONFLICTS: dict[type[Exception], str] = {
     workflow.KeyTaken: "exists",
     campaigns.WrongState: "wrong_state",
     campaigns.NameTaken: "exists",
+    saved_audiences.NameTaken: "exists",
     messages.KeyReused: "key_reused",
     intake.PersonExists: "exists",
     intake.Conflict: "wrong_state",

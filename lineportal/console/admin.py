@@ -2,6 +2,7 @@
 
 from lineportal.console import (
     accounts_desk,
+    audiences_desk,
     campaigns_desk,
     control_desk,
     imports_desk,
@@ -13,6 +14,7 @@ from lineportal.console import (
 
 __all__ = [
     "accounts_desk",
+    "audiences_desk",
     "campaigns_desk",
     "control_desk",
     "imports_desk",

@@ -17,12 +17,21 @@ from django.utils.formats import localize
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from unfold.widgets import UnfoldAdminFileFieldWidget
+from unfold.widgets import UnfoldAdminFileFieldWidget, UnfoldAdminSelectWidget
 
 from lineportal.accounts import access
 from lineportal.console.base import ActForm, Desk, user_of, wording
-from lineportal.sending import audience, campaigns, exports, reports, retries, rows, waiting
-from lineportal.sending.models import Campaign, StopCode
+from lineportal.sending import (
+    audience,
+    campaigns,
+    exports,
+    reports,
+    retries,
+    rows,
+    trees,
+    waiting,
+)
+from lineportal.sending.models import Campaign, SavedAudience, StopCode
 from lineportal.sending.statuses import MEANING, Status, Verdict
 from recipients.intake import Invalid
 from recipients.models import Consent, FriendStatus
@@ -44,6 +53,14 @@ _STATE_LOOK = {
 
 
 class CampaignForm(forms.ModelForm[Campaign]):
+    saved = forms.ModelChoiceField(
+        label=gettext_lazy("Audience"),
+        queryset=SavedAudience.objects.none(),
+        required=False,
+        empty_label=gettext_lazy("Everyone of the account, or as chosen below"),
+        widget=UnfoldAdminSelectWidget,
+        help_text=gettext_lazy("The campaign takes a copy of its filter as it is now."),
+    )
     consent = forms.MultipleChoiceField(
         label=gettext_lazy("Only with consent"),
         choices=Consent.choices,
@@ -88,6 +105,11 @@ class CampaignForm(forms.ModelForm[Campaign]):
         account, template = cleaned.get("account"), cleaned.get("template")
         if account and template and template.account_id != account.pk:
             self.add_error("template", _("This template belongs to another account."))
+        if saved := cleaned.get("saved"):
+            if account and saved.account_id != account.pk:
+                self.add_error("saved", _("This audience belongs to another account."))
+            if any(cleaned.get(name) for name in ("consent", "friend_status", "file")):
+                self.add_error("saved", _("Choose either an audience or the fields below it."))
         if account and cleaned.get("file"):
             try:
                 cleaned["lines"] = rows.from_file(
@@ -150,6 +172,8 @@ class CampaignDesk(Desk):
             return _("The %(n)s rows of a file") % {"n": localize(campaign.audience["rows"])}
         if not campaign.audience:
             return _("Everyone of the account; the rules exclude whom LINE would not serve")
+        if trees.is_tree(campaign.audience):
+            return trees.sentence(campaign.audience)
         return "; ".join(
             f"{name.replace('_', ' ')}: {', '.join(map(str, value))}"
             for name, value in campaign.audience.items()
@@ -174,8 +198,8 @@ class CampaignDesk(Desk):
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Sequence[str]:
         if obj is None:
             return (
-                "account", "template", "name", "consent", "friend_status", "file", "item_column",
-                "scheduled_at", "not_after", "canary_size",
+                "account", "template", "name", "saved", "consent", "friend_status", "file",
+                "item_column", "scheduled_at", "not_after", "canary_size",
             )  # fmt: skip
         return (
             "account", "template", "name", "to_whom", "scheduled_at", "not_after", "canary_size",
@@ -188,12 +212,17 @@ class CampaignDesk(Desk):
             form.base_fields["template"].queryset = access.limited(
                 MessageTemplate.objects.filter(state=State.APPROVED), request.user
             ).order_by("key", "-version")
+        if "saved" in form.base_fields:
+            rows = SavedAudience.objects.filter(account__in=access.accounts_of(request.user))
+            form.base_fields["saved"].queryset = rows.order_by("name")
         return form
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         values, at = form.cleaned_data, timezone.now()
         lines = values.get("lines")
         chosen = {name: values[name] for name in ("consent", "friend_status") if values.get(name)}
+        if values.get("saved"):
+            chosen = {"saved": values["saved"].pk}
         with transaction.atomic():
             made = campaigns.create(
                 values["account"],

@@ -149,7 +149,9 @@ def _of_condition(condition: Condition) -> Q:
             holds = Q(tags__contains=[condition.value])
         case Field.LAST_OUTCOME:
             newest = Message.objects.filter(recipient=OuterRef("pk")).order_by("-pk")
-            status = Coalesce(Subquery(newest.values("status")[:1]), Value(""))
+            status = Coalesce(
+                Subquery(newest.values("status")[:1]), _bound(""), output_field=TextField()
+            )
             return _of_text(condition, status)
         case Field.IMPORT:
             holds = Q(
@@ -171,37 +173,41 @@ def _of_condition(condition: Condition) -> Q:
 def _of_attribute(condition: Condition) -> Q:
     # Not Django's own path into JSON, which takes a name of digits for a place in a list.
     found = Func(
-        F("attributes"), Cast(Value(condition.name), TextField()),
+        F("attributes"), Cast(_bound(condition.name), TextField()),
         template="(%(expressions)s)", arg_joiner=" ->> ", output_field=TextField(),
     )  # fmt: skip
-    return _of_text(condition, Coalesce(found, Value("")))
+    return _of_text(condition, Coalesce(found, _bound(""), output_field=TextField()))
 
 
 def _of_text(condition: Condition, text: Combinable) -> Q:
     value = condition.value
-    bare = Func(text, Value(_BLANKS), function="btrim", output_field=TextField())
+    bare = Func(text, _bound(_BLANKS), function="btrim", output_field=TextField())
     match condition.operator:
         case Operator.IS:
-            return Q(Exact(text, Value(value)))
+            return Q(Exact(text, _bound(value)))
         case Operator.IS_NOT:
-            return ~Q(Exact(text, Value(value)))
+            return ~Q(Exact(text, _bound(value)))
         case Operator.CONTAINS:
-            return Q(GreaterThan(StrIndex(text, Value(value)), Value(0)))
+            return Q(GreaterThan(StrIndex(text, _bound(value)), Value(0)))
         case Operator.STARTS_WITH:
-            return Q(_true("starts_with", text, Value(value)))
+            return Q(_true("starts_with", text, _bound(value)))
         case Operator.IS_EMPTY:
-            return Q(Exact(bare, Value("")))
+            return Q(Exact(bare, _bound("")))
         case Operator.IS_FILLED:
-            return ~Q(Exact(bare, Value("")))
+            return ~Q(Exact(bare, _bound("")))
         case Operator.BEFORE | Operator.AFTER:
-            day = Left(bare, 10)
+            day = Left(bare, 10, output_field=TextField())
             is_day = Q(_matches(bare, f"^{conditions.DAY}($|[T ])")) & Q(
-                _true("pg_input_is_valid", day, Value("date"))
+                _true("pg_input_is_valid", day, _bound("date"))
             )
             return _compared(condition, is_day, Cast(day, DateField()), DateField())
         case _:
             is_number = Q(_matches(bare, f"^{conditions.NUMBER}$"))
-            number = Cast(Replace(bare, Value(","), Value("")), DecimalField())
+            bare_digits = Replace(bare, _bound(","), _bound(""), output_field=TextField())
+            # Cast() would write numeric(None, None).
+            number = Func(
+                bare_digits, template="(%(expressions)s)::numeric", output_field=DecimalField()
+            )
             return _compared(condition, is_number, number, DecimalField())
 
 
@@ -220,10 +226,14 @@ def _compared(condition: Condition, is_readable: Q, read: Combinable, kind: Any)
 
 def _matches(text: Combinable, pattern: str) -> Func:
     return Func(
-        text, Value(pattern), template="(%(expressions)s)", arg_joiner=" ~ ",
+        text, _bound(pattern), template="(%(expressions)s)", arg_joiner=" ~ ",
         output_field=BooleanField(),
     )  # fmt: skip
 
 
 def _true(function: str, *arguments: Combinable) -> Func:
     return Func(*arguments, function=function, output_field=BooleanField())
+
+
+def _bound(text: Any) -> Value:
+    return Value(text, output_field=TextField())

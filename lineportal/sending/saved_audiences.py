@@ -33,8 +33,8 @@ class NameTaken(Exception):
     """The account has an audience of this name already."""
 
 
-class TooSlow(Exception):
-    """The count took longer than it may."""
+class TooSlow(Invalid):
+    """The count took longer than it may; another filter may be counted faster."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +152,8 @@ def count(
             cursor.execute("SELECT set_config('statement_timeout', %s, true)", [usual])
     except OperationalError as error:  # the only one that a count can meet: it was cancelled
         raise TooSlow(
-            _("Counting takes too long; narrow the filter by consent, friend status or a tag.")
+            "filter",
+            _("Counting takes too long; narrow the filter by consent, friend status or a tag."),
         ) from error
     if limit is not None and people > limit:
         return Count(limit, is_capped=True)
