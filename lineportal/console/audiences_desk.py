@@ -119,7 +119,8 @@ class _Page:
     def __init__(self, request: HttpRequest, saved: SavedAudience | None) -> None:
         self.user, self.saved = user_of(request), saved
         self.accounts = access.accounts_of(self.user).order_by("name")
-        self.problem, self.counted = "", None
+        self.problem = ""
+        self.counted: saved_audiences.Count | None = None
         self.may_keep = access.may(
             self.user, saved_audiences.KEEP, saved.account_id if saved else None
         )
@@ -197,6 +198,8 @@ class _Page:
     def _account(self, given: str) -> OfficialAccount | None:
         if given.isascii() and given.isdecimal() and len(given) < 19:
             return self.accounts.filter(pk=int(given)).first()
+        if given:
+            return None
         only = list(self.accounts[:2])
         return only[0] if len(only) == 1 else None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
@@ -213,8 +214,9 @@ class CampaignDesk(Desk):
                 MessageTemplate.objects.filter(state=State.APPROVED), request.user
             ).order_by("key", "-version")
         if "saved" in form.base_fields:
-            rows = SavedAudience.objects.filter(account__in=access.accounts_of(request.user))
-            form.base_fields["saved"].queryset = rows.order_by("name")
+            # A declared field is one object for all requests; each takes its own.
+            chosen = form.base_fields["saved"] = copy.deepcopy(form.base_fields["saved"])
+            chosen.queryset = access.limited(SavedAudience.objects.order_by("name"), request.user)
         return form
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
