@@ -21,6 +21,7 @@ _READ = (
     "recipients.view_subjectrequest",
     "sending.view_campaign",
     "sending.view_message",
+    "sending.view_savedaudience",
     "sending.export_campaign",
 )
 _AUTHOR = (
@@ -41,6 +42,7 @@ _SENDER = (
     "sending.add_campaign",
     "sending.change_campaign",
     "sending.run_campaign",
+    "sending.keep_savedaudience",
     "sending.send_message",
     "sending.settle_message",
     "sending.stop_sending",

@@ -46,7 +46,8 @@ class CampaignIn(serializers.Serializer[Any]):
     audience = serializers.JSONField(
         required=False,
         default=dict,
-        help_text="A filter, {} for everyone, or {“rows”: [{phone, item?, values?}]}.",
+        help_text="A filter, {} for everyone, {“saved”: id of an audience, whose filter is copied},"
+        " or {“rows”: [{phone, item?, values?}]}.",
     )
     values = serializers.DictField(
         child=serializers.CharField(allow_blank=True), required=False, default=dict

@@ -5,6 +5,7 @@ from rest_framework.routers import DefaultRouter
 
 from lineportal.api import (
     accounts,
+    audiences,
     campaigns,
     control,
     errors,
@@ -24,6 +25,7 @@ router.register("templates", templates.Templates, basename="template")
 router.register("recipients/imports", imports.Imports, basename="import")
 router.register("recipients", recipients.Recipients, basename="recipient")
 router.register("suppressions", suppressions.Suppressions, basename="suppression")
+router.register("audiences", audiences.Audiences, basename="audience")
 router.register("subject-requests", requests.SubjectRequests, basename="subject-request")
 router.register("campaigns", campaigns.Campaigns, basename="campaign")
 router.register("stops", control.Stops, basename="stop")

@@ -2,6 +2,7 @@
 
 from lineportal.console import (
     accounts_desk,
+    audiences_desk,
     campaigns_desk,
     control_desk,
     imports_desk,
@@ -14,6 +15,7 @@ from lineportal.console import (
 
 __all__ = [
     "accounts_desk",
+    "audiences_desk",
     "campaigns_desk",
     "control_desk",
     "imports_desk",

@@ -101,6 +101,12 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
                     "recipients.view_suppression",
                 ),
                 _item(
+                    _("Audiences"),
+                    "filter_alt",
+                    "sending_savedaudience_changelist",
+                    "sending.view_savedaudience",
+                ),
+                _item(
                     _("Requests of people"),
                     "contact_support",
                     "recipients_subjectrequest_changelist",

@@ -12,6 +12,7 @@ from lineportal.sending.models.control import Pace, Policy, Stop
 from lineportal.sending.models.inbox import WebhookDelivery, WebhookEvent
 from lineportal.sending.models.message import Attempt, Lease, Message, RequestKey
 from lineportal.sending.models.retention import Retention
+from lineportal.sending.models.saved import SavedAudience
 
 __all__ = [
     "Attempt",
@@ -24,6 +25,7 @@ __all__ = [
     "Policy",
     "RequestKey",
     "Retention",
+    "SavedAudience",
     "Stop",
     "StopCode",
     "Stroke",
