@@ -1,11 +1,11 @@
-"""What must hold before anything starts: a PostgreSQL that is new enough."""
+"""What must hold before anything starts: a PostgreSQL that is new enough, and logs no person."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
-from django.core.checks import Error, Tags, register
+from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.db import connections
 
 OLDEST = 160000  # PostgreSQL 16, as libpq numbers it
@@ -24,6 +24,32 @@ def postgresql_is_new_enough(
         for alias in databases or []
         if (version := _version(alias)) < OLDEST
     ]
+
+
+@register(Tags.database)
+def postgresql_logs_no_values(
+    app_configs: Any = None, databases: Sequence[str] | None = None, **_rest: Any
+) -> list[CheckMessage]:
+    """Return a warning where the server's log would hold phone numbers of failed statements."""
+    found: list[CheckMessage] = []
+    for alias in databases or []:
+        with connections[alias].cursor() as cursor:
+            cursor.execute(
+                "SELECT current_setting('log_error_verbosity'),"
+                " current_setting('log_min_error_statement'), current_user"
+            )
+            verbosity, statements, user = cursor.fetchone()
+        if (verbosity, statements) != ("terse", "panic"):
+            found.append(
+                Warning(
+                    "PostgreSQL writes the values of failed statements to its log, phone numbers"
+                    " among them.",
+                    hint=f"As its superuser: ALTER ROLE {user} SET log_error_verbosity = terse;"
+                    f" ALTER ROLE {user} SET log_min_error_statement = panic;",
+                    id="lineportal.W001",
+                )
+            )
+    return found
 
 
 def _version(alias: str) -> int:

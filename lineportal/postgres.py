@@ -43,6 +43,9 @@ SETTINGS = {
     "unix_socket_permissions": "0700",
     "timezone": "UTC",
     "log_timezone": "UTC",
+    # Details of errors and the statements that met them hold phone numbers.
+    "log_error_verbosity": "terse",
+    "log_min_error_statement": "panic",
 }
 
 

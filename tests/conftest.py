@@ -18,9 +18,15 @@ from lineportal.sending.models import Message
 from lineportal.simulator import server
 from tests import factories
 from tests.line import Line
+from tests.platform import log_scan
 
 # Playwright's own loop runs in the main thread of browser tests; our ORM calls there are fine.
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Keep what the suite writes, and fail the run if it names anybody."""
+    config.pluginmanager.register(log_scan.Scan(), "log-scan")
 
 
 @pytest.fixture

@@ -49,6 +49,7 @@ _MANAGER = (
     "accounts.change_officialaccount",
     "recipients.erase_recipient",
     "recipients.reveal_phone",
+    "recipients.subject_access",
     "sending.lift_stop",
     "audit.view_auditentry",
 )

@@ -13,7 +13,15 @@ from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
 from lineportal.api.parsers import TooLarge
-from lineportal.sending import campaigns, messages, retries, routing, stops
+from lineportal.sending import (
+    campaigns,
+    messages,
+    retries,
+    routing,
+    stops,
+    subject_access,
+    subject_access_pdf,
+)
 from recipients import imports, intake, purposes
 from templates_app import content, workflow
 
@@ -31,6 +39,8 @@ CONFLICTS: dict[type[Exception], str] = {
     routing.AccountExists: "exists",
     stops.AlreadyStopped: "exists",
     stops.NotStopped: "wrong_state",
+    subject_access.Forgotten: "wrong_state",
+    subject_access_pdf.MissingFont: "missing_font",
 }
 
 

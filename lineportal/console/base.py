@@ -18,10 +18,17 @@ from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
-from unfold.admin import ModelAdmin
 
 from lineportal.accounts import access
-from lineportal.sending import campaigns, retries, routing, stops
+from lineportal.console.lists import BoundedDesk
+from lineportal.sending import (
+    campaigns,
+    retries,
+    routing,
+    stops,
+    subject_access,
+    subject_access_pdf,
+)
 from lineportal.sending import messages as sending_messages
 from recipients import imports, intake, purposes, reveals
 from templates_app import content, workflow
@@ -42,6 +49,8 @@ REFUSALS = (
     imports.NotWaiting,
     purposes.MissingPurpose,
     reveals.NoNumber,
+    subject_access.Forgotten,
+    subject_access_pdf.MissingFont,
     sending_messages.CannotSendAgain,
     retries.NothingToRetry,
     stops.AlreadyStopped,
@@ -60,13 +69,11 @@ class ActForm(forms.Form):
             field.widget.attrs.setdefault("class", kind)
 
 
-class Desk(ModelAdmin):  # type: ignore[misc]
+class Desk(BoundedDesk):
     """A model's pages: limited to the user's accounts, with acts instead of free editing."""
 
     account_path = "account"  # from the row to its account; empty: rows of no account
     view_permission = ""
-    show_full_result_count = False
-    list_per_page = 50
     actions = None
     compressed_fields = True
     act_labels: ClassVar[dict[str, Any]] = {}

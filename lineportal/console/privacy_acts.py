@@ -13,12 +13,20 @@ from django.utils.translation import gettext_lazy
 
 from lineportal.accounts import access
 from lineportal.console.base import ActForm, Desk, user_of
+from lineportal.sending import subject_access
 from recipients import reveals
 from recipients.models import Recipient
 
-LABELS: dict[str, Any] = {"reveal": gettext_lazy("Show the number")}
+LABELS: dict[str, Any] = {
+    "reveal": gettext_lazy("Show the number"),
+    "access": gettext_lazy("Hand out what we hold"),
+}
 NOTES: dict[str, Any] = {
-    "reveal": gettext_lazy("It is shown once, and who saw it and what for stays on record.")
+    "reveal": gettext_lazy("It is shown once, and who saw it and what for stays on record."),
+    "access": gettext_lazy(
+        "One file of everything we hold about this person, for them alone. Make sure who asks, and"
+        " read it before you hand it over: staff may have named somebody else in a text."
+    ),
 }
 
 
@@ -30,13 +38,24 @@ class PurposeForm(ActForm):
     )
 
 
-FORMS: dict[str, type[ActForm]] = {"reveal": PurposeForm}
+class AccessForm(PurposeForm):
+    form = forms.ChoiceField(
+        label=gettext_lazy("File"),
+        choices=[
+            (subject_access.Form.PDF.value, gettext_lazy("PDF, to read")),
+            (subject_access.Form.JSON.value, gettext_lazy("JSON, to take elsewhere")),
+        ],
+    )
+
+
+FORMS: dict[str, type[ActForm]] = {"reveal": PurposeForm, "access": AccessForm}
 
 
 def available(recipient: Recipient, user: Any) -> list[str]:
     """Return those acts that the user may do on the person now."""
-    may = recipient.phone and access.may(user, reveals.REVEAL, recipient.account_id)
-    return ["reveal"] if may else []
+    may_reveal = recipient.phone and access.may(user, reveals.REVEAL, recipient.account_id)
+    may_hand_out = access.may(user, subject_access.HAND_OUT, recipient.account_id)
+    return [*(["reveal"] if may_reveal else []), *(["access"] if may_hand_out else [])]
 
 
 def reveal(desk: Desk, recipient: Recipient, request: HttpRequest, *, purpose: str) -> HttpResponse:
@@ -51,5 +70,22 @@ def reveal(desk: Desk, recipient: Recipient, request: HttpRequest, *, purpose: s
         "back_url": desk.page_url(recipient),
     }
     answer = TemplateResponse(request, "console/number.html", context)
+    answer["Cache-Control"] = "no-store"
+    return answer
+
+
+def hand_out(
+    recipient: Recipient, request: HttpRequest, *, purpose: str, form: str
+) -> HttpResponse:
+    """Answer with everything held about the person, as a file."""
+    file = subject_access.hand_out(
+        recipient,
+        form=subject_access.Form(form),
+        purpose=purpose,
+        by=user_of(request),
+        at=timezone.now(),
+    )
+    answer = HttpResponse(file, content_type=f"application/{form}")
+    answer["Content-Disposition"] = f'attachment; filename="person-{recipient.pk}.{form}"'
     answer["Cache-Control"] = "no-store"
     return answer

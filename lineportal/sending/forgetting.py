@@ -47,7 +47,7 @@ def erase(recipient: Recipient, *, at: datetime, by: User | None, reason: str = 
     if by is not None:
         access.require(by, erasure.ERASE, recipient.account_id)
     recipient.refresh_from_db()
-    inbox.read_naming(recipient.account_id, _names_in_bodies(recipient), at=at)
+    inbox.read_naming(recipient.account_id, names_in_bodies(recipient), at=at)
     return _erase(recipient, at=at, by=by, reason=reason)
 
 
@@ -60,7 +60,7 @@ def _erase(recipient: Recipient, *, at: datetime, by: User | None, reason: str) 
     recipient = Recipient.objects.select_for_update().get(pk=recipient.pk)
     if recipient.erased_at is not None:
         return recipient
-    names = _names_in_bodies(recipient)
+    names = names_in_bodies(recipient)
     line_user_id = recipient.line_user_id
     messages = Message.objects.filter(recipient=recipient)
     messages.filter(status__in=SOURCES[Status.SKIPPED]).update(
@@ -87,7 +87,7 @@ def _numbers_of(recipient: Recipient) -> list[str | None]:
     return [number for number in (recipient.phone, recipient.former_phone) if number] or [None]
 
 
-def _names_in_bodies(recipient: Recipient) -> list[bytes]:
+def names_in_bodies(recipient: Recipient) -> list[bytes]:
     """Return what a webhook's body may name the person by: id, number, and our delivery tags."""
     names = [recipient.line_user_id or ""]
     names += [(phone or "").removeprefix("+") for phone in _numbers_of(recipient)]
@@ -174,7 +174,7 @@ def _empty_refused_rows(account_id: int, phone: str | None, line_user_id: str | 
                 recipients_importrefusal.phone = %s
                 OR recipients_importrefusal.line_user_id = %s OR cells::text ~* ANY(%s))
             """,
-            [account_id, phone, line_user_id, list(_patterns(phone, line_user_id))],
+            [account_id, phone, line_user_id, list(patterns(phone, line_user_id))],
         )
 
 
@@ -218,18 +218,18 @@ def _digits_of(phone: str | None) -> str:
 
 
 def _take_out_of_texts(account_id: int, phone: str | None, line_user_id: str | None) -> None:
-    patterns = list(_patterns(phone, line_user_id))
+    spellings = list(patterns(phone, line_user_id))
     with connection.cursor() as cursor:
         for table, columns, owner in _TEXTS:
             for column in columns:
-                for pattern in patterns:
+                for pattern in spellings:
                     of_account = f"{owner} = {int(account_id)} AND " if owner else ""
                     cursor.execute(
                         f"UPDATE {table} SET {column} = regexp_replace({column}, %s, %s, 'gi')"
                         f" WHERE {of_account} {column} ~* %s",
                         [pattern, MASK, pattern],
                     )
-        for pattern in patterns:
+        for pattern in spellings:
             cursor.execute(
                 """
                 UPDATE recipients_importrefusal SET reason = regexp_replace(reason, %s, %s, 'gi')
@@ -249,7 +249,7 @@ def _take_out_of_texts(account_id: int, phone: str | None, line_user_id: str | N
             )
 
 
-def _patterns(phone: str | None, line_user_id: str | None) -> Iterator[str]:
+def patterns(phone: str | None, line_user_id: str | None) -> Iterator[str]:
     """Yield regular expressions of the number, however it is written, and of the user id."""
     if phone:
         number = phonenumbers.parse(phone)

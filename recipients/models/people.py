@@ -89,6 +89,7 @@ class Recipient(models.Model):
             ("erase_recipient", "May erase a person"),
             ("reassign_recipient", "May close a person whose number was re-issued"),
             ("reveal_phone", "May see whole phone numbers"),
+            ("subject_access", "May hand out everything held about a person"),
         ]
         constraints: ClassVar = [
             models.UniqueConstraint(
@@ -131,9 +132,10 @@ class Recipient(models.Model):
                 condition=Q(former_phone__isnull=False),
                 name="recipient_by_former_phone",
             ),
-            # Counts and filters of the audience by consent and friend status
+            # Counts and filters of the audience by consent and friend status, and the list by
+            # account, consent and friend status, newest first
             models.Index(
-                fields=["account", "consent", "friend_status"],
+                fields=["account", "consent", "friend_status", "id"],
                 name="recipient_by_standing",
             ),
             # Audiences by tag; those without any cost nothing

@@ -89,7 +89,11 @@ def api(account: OfficialAccount) -> Api:
 
 @pytest.fixture
 def person(account: OfficialAccount, api: Api, at: datetime) -> Recipient:
-    """Somebody who came in by every door, and of whom everything is kept that can be."""
+    return in_every_table(account, api, at)
+
+
+def in_every_table(account: OfficialAccount, api: Api, at: datetime) -> Recipient:
+    """Return somebody who came by every door, and of whom everything is kept that can be."""
     by = factories.user("manager")
     parcel, news = factories.approved(account), factories.two_way(account)
 

@@ -1,0 +1,287 @@
+"""Everything we hold about one person, to be handed to them: JSON for machines, PDF for people.
+
+What names others (staff, other people's numbers and LINE user ids) and secrets are left out.
+"""
+
+from __future__ import annotations
+
+import enum
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.core.serializers.json import DjangoJSONEncoder
+from django.db import transaction
+from django.db.models import F, Model, Q, QuerySet
+from django.utils.translation import gettext as _
+
+from lineportal import logs
+from lineportal.accounts import access
+from lineportal.audit import chain
+from lineportal.audit.models import AuditEntry
+from lineportal.sending import forgetting, inbox, subject_access_pdf
+from lineportal.sending.models import Attempt, CampaignRow, Message, RequestKey, WebhookEvent
+from recipients import purposes
+from recipients.models import ImportedPerson, ImportRefusal, Recipient, Suppression
+from templates_app import rendering
+from templates_app.models import MessageTemplate
+
+HAND_OUT = "recipients.subject_access"
+VERSION = 1  # of the pack's own form
+
+# What people read of a message object.
+_SAID = ("text", "altText", "label", "title", "value", "content")
+_SECRET = re.compile(r"(?i)token|secret")
+
+
+class Form(enum.StrEnum):
+    JSON = "json"
+    PDF = "pdf"
+
+
+class Forgotten(Exception):
+    """The person was erased; nothing that is left is about anybody."""
+
+
+def hand_out(
+    recipient: Recipient, *, form: Form, purpose: str, by: User | None, at: datetime
+) -> bytes:
+    """Return the pack as a file, written down with its purpose; `by` None is an operator.
+
+    Raises PermissionDenied, MissingPurpose, Forgotten, and MissingFont for a PDF. What is unread
+    of the inbox and names the person is read first.
+    """
+    if by is not None:
+        access.require(by, HAND_OUT, recipient.account_id)
+    purpose = purposes.required(purpose)
+    inbox.read_naming(recipient.account_id, forgetting.names_in_bodies(recipient), at=at)
+    return _hand_out(recipient, form=form, purpose=purpose, by=by, at=at)
+
+
+@transaction.atomic
+def _hand_out(
+    recipient: Recipient, *, form: Form, purpose: str, by: User | None, at: datetime
+) -> bytes:
+    pack = gather(recipient, at=at)
+    text = json.dumps(pack, cls=DjangoJSONEncoder, ensure_ascii=False, indent=2)
+    file = text.encode()
+    if form is Form.PDF:
+        file = subject_access_pdf.typeset(json.loads(text), at=at)
+    chain.write(
+        "recipient.subject_access",
+        subject=recipient,
+        by=by,
+        at=at,
+        account_id=recipient.account_id,
+        purpose=purposes.without_personal_data(purpose, recipient),
+        form=form.value,
+        sha256=hashlib.sha256(file).hexdigest(),
+        counts={name: len(rows) for name, rows in pack.items() if isinstance(rows, list)},
+    )
+    return file
+
+
+def gather(recipient: Recipient, *, at: datetime) -> dict[str, Any]:
+    """Return the pack: a word of what it is, the person, then lists, each oldest first."""
+    recipient = Recipient.objects.select_related("account").get(pk=recipient.pk)
+    if recipient.erased_at is not None:
+        raise Forgotten(
+            _("This person was forgotten on %(day)s; what is left names nobody.")
+            % {"day": recipient.erased_at.date().isoformat()}
+        )
+    account, own = recipient.account, _Own(recipient)
+    return {
+        "version": VERSION,
+        "made_at": at,
+        "account": {"slug": account.slug, "name": account.name, "country": account.country},
+        "person": _columns(
+            recipient,
+            ("id", "phone", "phone_country", "line_user_id", "consent", "consent_source",
+             "consent_observed_at", "friend_status", "friend_source", "friend_observed_at",
+             "attributes", "tags", "created_at", "updated_at"),
+        ),
+        "consent_history": _consent_history(recipient, own),
+        "marketing_opt_outs": _rows(
+            recipient.opt_outs.order_by("id"), "purpose", "opted_out_at", "source", "ended_at"
+        ),
+        "suppressions": _suppressions(recipient, own),
+        "imports": _imports(recipient, own),
+        "refused_rows": _refused_rows(recipient),
+        "campaign_rows": _rows(
+            CampaignRow.objects.filter(recipient=recipient).order_by("id"),
+            "campaign_id", "row", "item", "values",
+        ),
+        "messages": _messages(recipient, own),
+        "events": _events(recipient, own),
+        "disclosures_and_changes": _audit(recipient),
+    }  # fmt: skip
+
+
+class _Own:
+    """Tells what names the person from what names others, in texts and in what LINE told us."""
+
+    def __init__(self, recipient: Recipient) -> None:
+        spelled = forgetting.patterns(recipient.phone, recipient.line_user_id)
+        self._names = re.compile(
+            "|".join(rf"(?<![0-9])(?:{each})(?![0-9a-f])" for each in spelled) or r"(?!)",
+            re.IGNORECASE,
+        )
+
+    def text(self, text: str) -> str:
+        """Return the text without other people's numbers and user ids."""
+        done, end = [], 0
+        for found in self._names.finditer(text):
+            done += [logs.masked(text[end : found.start()]), found.group()]
+            end = found.end()
+        return "".join([*done, logs.masked(text[end:])])
+
+    def payload(self, value: Any) -> Any:
+        """Return a provider's event without secrets and other people."""
+        if isinstance(value, Mapping):
+            return {
+                name: self.payload(each) for name, each in value.items() if not _SECRET.search(name)
+            }
+        if isinstance(value, list):
+            return [self.payload(each) for each in value]
+        return self.text(value) if isinstance(value, str) else value
+
+
+def _columns(row: Model, names: Iterable[str]) -> dict[str, Any]:
+    return {name: getattr(row, name) for name in names}
+
+
+def _rows(rows: QuerySet[Any], *names: str, **renamed: Any) -> list[dict[str, Any]]:
+    return list(rows.values(*names, **renamed))
+
+
+def _consent_history(recipient: Recipient, own: _Own) -> list[dict[str, Any]]:
+    records = _rows(
+        recipient.ledger.order_by("recorded_at", "id"),
+        "subject", "value", "previous", "observed_at", "is_dated", "recorded_at", "source",
+        "source_reference", said=F("evidence__text"),
+    )  # fmt: skip
+    for record in records:
+        record["evidence"] = own.text(record.pop("said") or "")
+    return records
+
+
+def _suppressions(recipient: Recipient, own: _Own) -> list[dict[str, Any]]:
+    of_number = Suppression.objects.filter(
+        account_id=recipient.account_id, phone=recipient.phone or ""
+    )
+    found = _rows(of_number.order_by("id"), "reason", "until", "created_at", "lifted_at")
+    return [{**each, "reason": own.text(each["reason"])} for each in found]
+
+
+def _imports(recipient: Recipient, own: _Own) -> list[dict[str, Any]]:
+    files = ImportedPerson.objects.filter(recipient=recipient).order_by("recipient_import_id")
+    return [
+        {
+            "id": job.pk,
+            "file_name": own.text(job.file_name),
+            "source": own.text(job.source_text),
+            **_columns(job, ("as_of", "created_at", "finished_at")),
+        }
+        for job in (each.recipient_import for each in files.select_related("recipient_import"))
+    ]
+
+
+def _refused_rows(recipient: Recipient) -> list[dict[str, Any]]:
+    about = Q(phone=recipient.phone) if recipient.phone else Q(pk=None)
+    if recipient.line_user_id:
+        about |= Q(line_user_id=recipient.line_user_id)
+    refused = ImportRefusal.objects.filter(
+        about, recipient_import__account_id=recipient.account_id
+    ).order_by("id")
+    return _rows(refused, "row", "column", "reason", "cells", file=F("recipient_import_id"))
+
+
+def _messages(recipient: Recipient, own: _Own) -> list[dict[str, Any]]:
+    found = list(
+        Message.objects.filter(recipient=recipient).select_related("campaign").order_by("id")
+    )
+    templates = MessageTemplate.objects.in_bulk({each.template_id for each in found})
+    attempts: dict[int, list[dict[str, Any]]] = {}
+    for attempt in Attempt.objects.filter(message__recipient=recipient).order_by("number"):
+        attempts.setdefault(attempt.message_id, []).append(
+            {
+                **_columns(attempt, ("number", "reference", "started_at", "ended_at", "outcome")),
+                "detail": own.text(attempt.detail),
+            }
+        )
+    keys: dict[int, list[str]] = {}
+    for message_id, key in RequestKey.objects.filter(message__recipient=recipient).values_list(
+        "message_id", "key"
+    ):
+        keys.setdefault(message_id, []).append(key)
+    return [
+        {
+            "id": message.pk,
+            "campaign": own.text(message.campaign.name) if message.campaign else None,
+            "template": str(templates[message.template_id]),
+            **_columns(
+                message,
+                ("service", "address", "item", "values", "status", "verdict", "rule",
+                 "rules_version", "consent", "friend_status", "queued_at", "accepted_at",
+                 "delivered_at", "reference", "outcome"),
+            ),
+            "detail": own.text(message.detail),
+            "text": _said(templates[message.template_id], message.values),
+            "earlier_attempts": attempts.get(message.pk, []),
+            "request_keys": keys.get(message.pk, []),
+        }
+        for message in found
+    ]  # fmt: skip
+
+
+def _said(template: MessageTemplate, values: Mapping[str, str]) -> list[str]:
+    """Return the words of a message, top to bottom; none where its values are gone."""
+    try:
+        body = rendering.fill(template.bubble, values) if template.bubble else None
+    except rendering.MissingValues:
+        return []
+    return list(dict.fromkeys(_words(body)))
+
+
+def _words(value: Any) -> Iterable[str]:
+    if isinstance(value, Mapping):
+        for name, each in value.items():
+            if isinstance(each, str):
+                if name in _SAID and each:
+                    yield each
+            else:
+                yield from _words(each)
+    elif isinstance(value, list):
+        for each in value:
+            yield from _words(each)
+
+
+def _events(recipient: Recipient, own: _Own) -> list[dict[str, Any]]:
+    mine = Message.objects.filter(recipient=recipient, reference__isnull=False)
+    references = [
+        *mine.values_list("reference", flat=True),
+        *Attempt.objects.filter(message__recipient=recipient).values_list("reference", flat=True),
+    ]
+    about = Q(reference__in=references)
+    if recipient.line_user_id:
+        about |= Q(line_user_id=recipient.line_user_id)
+    events = WebhookEvent.objects.filter(about, account_id=recipient.account_id).order_by("id")
+    found = _rows(events, "event_id", "kind", "occurred_at", "effect", "reference", "payload")
+    return [{**each, "payload": own.payload(each["payload"])} for each in found]
+
+
+def _audit(recipient: Recipient) -> list[dict[str, Any]]:
+    """Return what was done with the person's record and what for; by whom is not theirs."""
+    entries = AuditEntry.objects.filter(subject=f"recipient:{recipient.pk}").order_by("number")
+    return [
+        {
+            "at": entry.at,
+            "action": entry.action,
+            "purpose": str(entry.facts.get("purpose") or entry.facts.get("reason") or ""),
+        }
+        for entry in entries
+    ]

@@ -1,0 +1,155 @@
+"""A subject-access pack as PDF, set by Typst with the system's fonts for Thai, Chinese, Japanese.
+
+Texts reach the page as data, never as markup.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import re
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import typst
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
+
+_PAGE = Path(__file__).with_name("subject_access.typ")
+
+_THAI = re.compile("[\u0e00-\u0e7f]")
+_HAN = re.compile("[\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\uff00-\uffef\U00020000-\U0003ffff]")
+# The first family of each line that is there is taken; then Debian's package of it.
+_THAI_FAMILIES = ("Loma", "Noto Sans Thai", "Sarabun", "Garuda")
+_HAN_FAMILIES = {
+    "JP": ("Noto Sans CJK JP", "Noto Sans JP", "Noto Sans CJK TC"),
+    "TW": ("Noto Sans CJK TC", "Noto Sans TC", "Noto Sans CJK JP"),
+    "TH": ("Noto Sans CJK TC", "Noto Sans TC", "Noto Sans CJK JP"),
+}
+_LATIN_FAMILIES = ("Loma", "Noto Sans", "DejaVu Sans", "Libertinus Serif")
+# A word so long finds no place to break a line in.
+_LONG = re.compile(r"[!-~]{32,}")
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)")
+
+
+class MissingFont(Exception):
+    """The machine has no font for the writing in the pack."""
+
+
+def typeset(pack: Mapping[str, Any], *, at: datetime) -> bytes:
+    """Return the PDF of a pack as JSON reads it back; the same pack makes the same bytes.
+
+    Raises MissingFont.
+    """
+    page = {**_page(pack), "language": (get_language() or "en").partition("-")[0]}
+    country = pack["account"]["country"]
+    text = json.dumps(page, ensure_ascii=False)
+    page |= {"region": country, "fonts": _families(text, country)}
+    moment = at.astimezone(UTC).replace(microsecond=0)
+    pdf = typst.Compiler(_PAGE, font_paths=_fonts()).compile(
+        format="pdf", sys_inputs={"pack": json.dumps(page)}, timestamp=moment
+    )
+    assert isinstance(pdf, bytes)
+    return pdf
+
+
+@functools.lru_cache(maxsize=1)
+def _fonts() -> typst.Fonts:
+    return typst.Fonts(include_system_fonts=True, include_embedded_fonts=True)
+
+
+def _families(text: str, country: str) -> list[str]:
+    """Return the fonts to try for each letter, in order."""
+    held = set(_fonts().families())
+    chosen = [next(each for each in _LATIN_FAMILIES if each in held)]
+    for writing, families, package in (
+        (_THAI, _THAI_FAMILIES, "fonts-thai-tlwg"),
+        (_HAN, _HAN_FAMILIES[country], "fonts-noto-cjk"),
+    ):
+        found = next((each for each in families if each in held), "")
+        if found:
+            chosen.append(found)
+        elif writing.search(text):
+            raise MissingFont(
+                _(
+                    "The PDF needs the font “%(font)s”, which this machine has not; install it"
+                    " (Debian: %(package)s), or take the pack as JSON."
+                )
+                % {"font": families[0], "package": package}
+            )
+    return list(dict.fromkeys(chosen))
+
+
+def _page(pack: Mapping[str, Any]) -> dict[str, Any]:
+    account, made_at = pack["account"]["name"], _value(pack["made_at"])
+    titles = _titles()
+    sections = [{"title": titles["person"], "note": "", "entries": [_entry(pack["person"])]}]
+    for name, title in titles.items():
+        if name in pack and isinstance(pack[name], list):
+            entries = [_entry(row) for row in pack[name]]
+            note = "" if entries else _("We hold nothing of this kind.")
+            sections.append({"title": title, "note": note, "entries": entries})
+    return {
+        "title": _("What we hold about you"),
+        "account": account,
+        "introduction": _(
+            "All personal data that %(account)s keeps in this system about you, as of %(moment)s."
+            " Times are in UTC. What names other people is left out."
+        )
+        % {"account": account, "moment": made_at},
+        "footer": f"{account} · {made_at}",
+        "sections": sections,
+    }
+
+
+def _titles() -> dict[str, str]:
+    """Return the headings in the order of the paper, by their names in the pack."""
+    return {
+        "person": _("You"),
+        "consent_history": _("Consent and friend status, as we learned of them"),
+        "marketing_opt_outs": _("Marketing you asked us not to send"),
+        "suppressions": _("When your number was closed to messages"),
+        "imports": _("Files that you were in"),
+        "refused_rows": _("Rows of files about you that were not taken over"),
+        "campaign_rows": _("Rows of campaigns about you"),
+        "messages": _("Messages"),
+        "events": _("What LINE told us about you and our messages"),
+        "disclosures_and_changes": _("What was done with your record, and what for"),
+    }
+
+
+def _entry(row: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return labels and values of what is known in a row."""
+    pairs = [(name, _value(value)) for name, value in row.items()]
+    return [(_label(name), value) for name, value in pairs if value]
+
+
+def _label(name: str) -> str:
+    words = name.replace("_", " ").capitalize()
+    return words.replace("Line ", "LINE ")
+
+
+def _value(value: Any) -> str:
+    if value is None or value == "":
+        return ""
+    if isinstance(value, bool):
+        return _("yes") if value else _("no")
+    if isinstance(value, Mapping | list):
+        return "\n".join(_lines(value))
+    text = str(value)
+    if _MOMENT.fullmatch(text):
+        return text[:19].replace("T", " ")
+    return _LONG.sub(lambda found: "\u200b".join(found.group()), text)
+
+
+def _lines(value: Mapping[str, Any] | list[Any], place: str = "") -> Iterator[str]:
+    """Yield one line for each value, however deep, after the names that lead to it."""
+    pairs = value.items() if isinstance(value, Mapping) else (("", each) for each in value)
+    for name, each in pairs:
+        inner = " › ".join(part for part in (place, str(name)) if part)
+        if isinstance(each, Mapping | list):
+            yield from _lines(each, inner)
+        elif shown := _value(each):
+            yield f"{inner}: {shown}" if inner else shown
