@@ -16,7 +16,6 @@ from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from lineportal.accounts import access
 from lineportal.console import ledger_acts, privacy_acts
 from lineportal.console.base import ActForm, Desk, user_of
 from lineportal.console.lists import AccountFilter
@@ -185,7 +184,7 @@ class RecipientDesk(Desk):
         if obj.erased_at:
             return []
         acts = [*ledger_acts.available(obj, user), *privacy_acts.available(obj, user)]
-        return acts + (["erase"] if access.may(user, erasure.ERASE, obj.account_id) else [])
+        return acts + (["erase"] if user.has_perm(erasure.ERASE) else [])
 
     def panel(self, obj: Any, request: HttpRequest) -> dict[str, Any]:
         at = timezone.now()

@@ -11,7 +11,6 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from lineportal.accounts import access
 from lineportal.console.base import ActForm, Desk, user_of
 from lineportal.sending import subject_access
 from recipients import reveals
@@ -52,9 +51,9 @@ FORMS: dict[str, type[ActForm]] = {"reveal": PurposeForm, "access": AccessForm}
 
 
 def available(recipient: Recipient, user: Any) -> list[str]:
-    """Return those acts that the user may do on the person now."""
-    may_reveal = recipient.phone and access.may(user, reveals.REVEAL, recipient.account_id)
-    may_hand_out = access.may(user, subject_access.HAND_OUT, recipient.account_id)
+    """Return those acts that the user, who may see the person, may do now."""
+    may_reveal = recipient.phone and user.has_perm(reveals.REVEAL)
+    may_hand_out = user.has_perm(subject_access.HAND_OUT)
     return [*(["reveal"] if may_reveal else []), *(["access"] if may_hand_out else [])]
 
 
