@@ -152,15 +152,15 @@ FORMS: dict[str, type[ActForm]] = {
 
 
 def available(recipient: Recipient, user: User) -> list[str]:
-    """Return those acts that the user may do on the person now."""
+    """Return those acts that the user, who may see the person, may do now."""
     if recipient.closed_at:
         return []
     acts = []
-    if access.may(user, intake.CHANGE, recipient.account_id):
+    if user.has_perm(intake.CHANGE):
         acts += ["withdraw", "standing", "basis", "opt_out"]
         if recipient.opt_outs.filter(ended_at__isnull=True).exists():
             acts.append("end_opt_out")
-    if recipient.phone and access.may(user, reassign.REASSIGN, recipient.account_id):
+    if recipient.phone and user.has_perm(reassign.REASSIGN):
         acts.append("reassign")
     return acts
 
@@ -187,9 +187,9 @@ def do(act: str, recipient: Recipient, request: HttpRequest, details: dict[str, 
 
 
 def panel(recipient: Recipient, user: User, *, at: datetime) -> dict[str, Any]:
-    """Return what the person's page shows of how we know."""
+    """Return what the page of a person whom the user may see shows of how we know."""
     records: Sequence[ConsentRecord] = []
-    if access.may(user, VIEW, recipient.account_id):
+    if user.has_perm(VIEW):
         found = recipient.ledger.select_related("recorded_by", "evidence").defer("evidence__file")
         records = list(found.order_by("-id")[: SHOWN + 1])
     return {
@@ -200,7 +200,8 @@ def panel(recipient: Recipient, user: User, *, at: datetime) -> dict[str, Any]:
         "reached": Reachability.objects.filter(recipient=recipient).first(),
         "legal_bases": recipient.legal_bases.order_by("purpose"),
         "opt_outs": recipient.opt_outs.order_by("purpose"),
-        "may_withdraw": "withdraw" in available(recipient, user) and not recipient.erased_at,
+        "may_withdraw": user.has_perm(intake.CHANGE)
+        and not (recipient.closed_at or recipient.erased_at),
         "ledger": [
             {
                 "record": record,

@@ -244,7 +244,7 @@ class RecipientDesk(Desk):
         if obj.erased_at:
             return []
         acts = [*ledger_acts.available(obj, user), *privacy_acts.available(obj, user)]
-        return acts + (["erase"] if access.may(user, erasure.ERASE, obj.account_id) else [])
+        return acts + (["erase"] if user.has_perm(erasure.ERASE) else [])
 
     def panel(self, obj: Any, request: HttpRequest) -> dict[str, Any]:
         at = timezone.now()

@@ -11,7 +11,6 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from lineportal.accounts import access
 from lineportal.console.base import ActForm, Desk, user_of
 from lineportal.sending import subject_access
 from recipients import requests, reveals
@@ -77,11 +76,12 @@ FORMS: dict[str, type[ActForm]] = {
 
 
 def available(recipient: Recipient, user: Any) -> list[str]:
-    """Return those acts that the user may do on the person now."""
-    may_reveal = recipient.phone and access.may(user, reveals.REVEAL, recipient.account_id)
-    may_hand_out = access.may(user, subject_access.HAND_OUT, recipient.account_id)
-    may_enter = access.may(user, requests.HANDLE, recipient.account_id)
-    shown = {"reveal": may_reveal, "access": may_hand_out, "request": may_enter}
+    """Return those acts that the user, who may see the person, may do now."""
+    shown = {
+        "reveal": recipient.phone and user.has_perm(reveals.REVEAL),
+        "access": user.has_perm(subject_access.HAND_OUT),
+        "request": user.has_perm(requests.HANDLE),
+    }
     return [act for act, may in shown.items() if may]
 
 

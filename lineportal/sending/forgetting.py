@@ -74,7 +74,7 @@ def _erase(recipient: Recipient, *, at: datetime, by: User | None, reason: str) 
     CampaignRow.objects.filter(recipient=recipient).update(values={}, item="")
     _seal_requests(recipient)
     _empty_webhooks(recipient.account_id, line_user_id or "", names)
-    for phone in _numbers_of(recipient):
+    for phone in numbers_of(recipient):
         _empty_refused_rows(recipient.account_id, phone, line_user_id)
         _drop_trials(recipient.account_id, phone, line_user_id)
         _take_out_of_texts(recipient.account_id, phone, line_user_id)
@@ -83,7 +83,7 @@ def _erase(recipient: Recipient, *, at: datetime, by: User | None, reason: str) 
     return erasure.erase(recipient, at=at, by=by, reason=reason)
 
 
-def _numbers_of(recipient: Recipient) -> list[str | None]:
+def numbers_of(recipient: Recipient) -> list[str | None]:
     """Return the numbers that stand for the person in what is kept, or one None."""
     return [number for number in (recipient.phone, recipient.former_phone) if number] or [None]
 
@@ -91,7 +91,7 @@ def _numbers_of(recipient: Recipient) -> list[str | None]:
 def names_in_bodies(recipient: Recipient) -> list[bytes]:
     """Return what a webhook's body may name the person by: id, number, and our delivery tags."""
     names = [recipient.line_user_id or ""]
-    names += [(phone or "").removeprefix("+") for phone in _numbers_of(recipient)]
+    names += [(phone or "").removeprefix("+") for phone in numbers_of(recipient)]
     mine = Message.objects.filter(recipient=recipient, reference__isnull=False)
     references = list(mine.values_list("reference", flat=True))
     references += Attempt.objects.filter(message__recipient=recipient).values_list(

@@ -5,6 +5,7 @@ What names others (staff, other people's numbers and LINE user ids) and secrets 
 
 from __future__ import annotations
 
+import base64
 import enum
 import hashlib
 import json
@@ -26,12 +27,19 @@ from lineportal.audit.models import AuditEntry
 from lineportal.sending import forgetting, inbox, subject_access_pdf
 from lineportal.sending.models import Attempt, CampaignRow, Message, RequestKey, WebhookEvent
 from recipients import purposes
-from recipients.models import ImportedPerson, ImportRefusal, Reachability, Recipient, Suppression
+from recipients.models import (
+    ImportedPerson,
+    ImportRefusal,
+    Reachability,
+    Recipient,
+    Suppression,
+)
 from templates_app import rendering
 from templates_app.models import MessageTemplate
 
 HAND_OUT = "recipients.subject_access"
 VERSION = 1  # of the pack's own form
+CONTENT = subject_access_pdf.CONTENT
 
 # What people read of a message object.
 _SAID = ("text", "altText", "label", "title", "value", "content")
@@ -104,8 +112,7 @@ def gather(recipient: Recipient, *, at: datetime) -> dict[str, Any]:
              "consent_observed_at", "friend_status", "friend_source", "friend_observed_at",
              "attributes", "tags", "phone_since", "former_phone", "closed_at", "created_at",
              "updated_at"),
-        )
-        | {"reached_at": _reached_at(recipient)},
+        ),
         "consent_history": _consent_history(recipient, own),
         "legal_bases": _rows(
             recipient.legal_bases.order_by("id"),
@@ -114,6 +121,7 @@ def gather(recipient: Recipient, *, at: datetime) -> dict[str, Any]:
         "marketing_opt_outs": _rows(
             recipient.opt_outs.order_by("id"), "purpose", "opted_out_at", "source", "ended_at"
         ),
+        "reachability": _rows(Reachability.objects.filter(recipient=recipient), "reached_at"),
         "suppressions": _suppressions(recipient, own),
         "imports": _imports(recipient, own),
         "refused_rows": _refused_rows(recipient),
@@ -135,8 +143,11 @@ class _Own:
     """Tells what names the person from what names others, in texts and in what LINE told us."""
 
     def __init__(self, recipient: Recipient) -> None:
-        number = recipient.phone or recipient.former_phone
-        spelled = forgetting.patterns(number, recipient.line_user_id)
+        spelled = [
+            each
+            for phone in forgetting.numbers_of(recipient)
+            for each in forgetting.patterns(phone, recipient.line_user_id)
+        ]
         self._names = re.compile(
             "|".join(rf"(?<![0-9])(?:{each})(?![0-9a-f])" for each in spelled) or r"(?!)",
             re.IGNORECASE,
@@ -172,19 +183,16 @@ def _rows(rows: QuerySet[Any], *names: str, **renamed: Any) -> list[dict[str, An
 def _consent_history(recipient: Recipient, own: _Own) -> list[dict[str, Any]]:
     records = _rows(
         recipient.ledger.order_by("recorded_at", "id"),
-        "subject", "purpose", "legal_basis", "value", "previous", "observed_at", "is_dated",
-        "recorded_at", "source", "source_reference", "wording_version", "evidence_sha256",
-        said=F("evidence__text"), evidence_file=F("evidence__file_name"),
+        "subject", "value", "previous", "observed_at", "is_dated", "recorded_at", "source",
+        "source_reference", "purpose", "legal_basis", "wording_version", "evidence_sha256",
+        said=F("evidence__text"), file_name=F("evidence__file_name"), file=F("evidence__file"),
     )  # fmt: skip
     for record in records:
         record["evidence"] = own.text(record.pop("said") or "")
-        record["evidence_file"] = own.text(record["evidence_file"] or "")
+        record["evidence_file"] = own.text(record.pop("file_name") or "")
+        file = record.pop("file")
+        record[CONTENT] = base64.b64encode(file).decode() if file else ""
     return records
-
-
-def _reached_at(recipient: Recipient) -> datetime | None:
-    found = Reachability.objects.filter(recipient=recipient).first()
-    return found.reached_at if found else None
 
 
 def _suppressions(recipient: Recipient, own: _Own) -> list[dict[str, Any]]:

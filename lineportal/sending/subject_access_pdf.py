@@ -17,6 +17,7 @@ import typst
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
+CONTENT = "evidence_file_content"  # base64, for JSON alone
 _PAGE = Path(__file__).with_name("subject_access.typ")
 
 _THAI = re.compile("[\u0e00-\u0e7f]")
@@ -109,8 +110,9 @@ def _titles() -> dict[str, str]:
     return {
         "person": _("You"),
         "consent_history": _("Consent and friend status, as we learned of them"),
-        "legal_bases": _("What we rest our messages on"),
+        "legal_bases": _("What our own use of your data rests on"),
         "marketing_opt_outs": _("Marketing you asked us not to send"),
+        "reachability": _("When LINE last reported a delivery to you"),
         "suppressions": _("When your number was closed to messages"),
         "imports": _("Files that you were in"),
         "refused_rows": _("Rows of files about you that were not taken over"),
@@ -124,7 +126,7 @@ def _titles() -> dict[str, str]:
 
 def _entry(row: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Return labels and values of what is known in a row."""
-    pairs = [(name, _value(value)) for name, value in row.items()]
+    pairs = [(name, _value(value)) for name, value in row.items() if name != CONTENT]
     return [(_label(name), value) for name, value in pairs if value]
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from django.core.exceptions import PermissionDenied
+from django.core.management import CommandError, call_command
 
 from lineportal.audit.models import AuditEntry
 from recipients import bases, consent, eligibility, intake, rebuild
@@ -211,3 +213,24 @@ def test_who_may_not_change_people_withdraws_nothing(
         bases.withdraw(person, statement=said(at, by=by))
 
     assert not MarketingOptOut.objects.exists()
+
+
+def test_the_command_withdraws_by_number_and_tells_none(person: Recipient) -> None:
+    out = io.StringIO()
+    words = ("withdraw_consent", "0812300001", "--account", "thai-post")
+    phone = factories.phone(1)
+
+    call_command(*words, "--evidence", "a letter of hers", stdout=out)
+    call_command(*words, stdout=out)
+
+    first, second = out.getvalue().splitlines()
+    assert first.endswith(": no more marketing, LON consent is rejected.")
+    assert second.endswith(": was withdrawn before.")
+    assert phone.removeprefix("+66") not in out.getvalue()
+    person.refresh_from_db()
+    assert (person.consent, person.consent_source) == ("rejected", "records")
+    assert ConsentEvidence.objects.get().text == "a letter of hers"
+    with pytest.raises(CommandError, match="We hold nobody"):
+        call_command("withdraw_consent", "0812300099", "--account", "thai-post")
+    with pytest.raises(CommandError, match="no account"):
+        call_command("withdraw_consent", phone, "--account", "nobody")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 import stat
@@ -56,7 +57,13 @@ def test_it_holds_what_every_table_holds(person: Recipient, at: datetime) -> Non
     assert pack["person"]["attributes"]["name"] == everywhere.NAME
     counts = {name: len(rows) for name, rows in pack.items() if isinstance(rows, list)}
     assert [name for name, count in counts.items() if not count] == ["refused_rows", "requests"]
-    assert pack["person"]["reached_at"]
+    proven = [each for each in pack["consent_history"] if each["evidence_file_content"]]
+    assert {(each["purpose"], each["evidence"]) for each in proven} == {
+        ("news", f"basis: {everywhere.NAME}"), ("", f"marketing: {everywhere.NAME}"),
+    }  # fmt: skip
+    files = {base64.b64decode(each["evidence_file_content"]).decode() for each in proven}
+    assert files == {everywhere.NAME}
+    assert {each["evidence_file"] for each in proven} == {f"{everywhere.NATIONAL}.txt"}
     assert counts["messages"] == person.messages.count()
     assert counts["consent_history"] == person.ledger.count()
     assert any(everywhere.NAME in word for each in pack["messages"] for word in each["text"])

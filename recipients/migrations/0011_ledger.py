@@ -10,7 +10,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('accounts', '0002_accounts_stay'),
-        ('recipients', '0005_cheaper_writes'),
+        ('recipients', '0010_subject_access'),
     ]
 
     operations = [
@@ -44,7 +44,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AlterModelOptions(
             name='recipient',
-            options={'permissions': [('import_recipient', 'May import recipients from files'), ('suppress_recipient', 'May suppress phone numbers'), ('erase_recipient', 'May erase a person'), ('reassign_recipient', 'May close a person whose number was re-issued'), ('reveal_phone', 'May see whole phone numbers')], 'verbose_name': 'recipient', 'verbose_name_plural': 'recipients'},
+            options={'permissions': [('import_recipient', 'May import recipients from files'), ('suppress_recipient', 'May suppress phone numbers'), ('erase_recipient', 'May erase a person'), ('reassign_recipient', 'May close a person whose number was re-issued'), ('reveal_phone', 'May see whole phone numbers'), ('subject_access', 'May hand out everything held about a person')], 'verbose_name': 'recipient', 'verbose_name_plural': 'recipients'},
         ),
         migrations.RemoveConstraint(
             model_name='recipient',

@@ -6,7 +6,7 @@ from django.db import migrations
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('recipients', '0006_ledger'),
+        ('recipients', '0011_ledger'),
     ]
 
     operations = [
