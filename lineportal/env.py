@@ -69,6 +69,14 @@ def flag(name: str, default: bool = False) -> bool:
     return value == "1"
 
 
+def whole(name: str, default: int, *, least: int, most: int) -> int:
+    """Return a whole number within its limits; anything else is refused."""
+    value = text(name, str(default))
+    if not value.isascii() or not value.isdecimal() or not least <= int(value[:9]) <= most:
+        raise WrongSetting(f"{name} must be a whole number from {least} to {most}.")
+    return int(value)
+
+
 def words(name: str) -> list[str]:
     """Return the comma-separated parts of the variable, without blanks."""
     return [part.strip() for part in text(name).split(",") if part.strip()]

@@ -11,12 +11,16 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.contrib.auth.models import User
+from django.db.models import Max, Q
 from django.utils.translation import gettext as _
 
+from recipients import evidence
 from recipients.models import Consent, ConsentRecord, FriendStatus, Recipient, Source
 
 CONSENT = ConsentRecord.Subject.CONSENT
 FRIEND = ConsentRecord.Subject.FRIEND
+BASIS = ConsentRecord.Subject.BASIS
+MARKETING = ConsentRecord.Subject.MARKETING
 
 # On equal dates the more careful value wins.
 CARE: dict[str, int] = {
@@ -26,8 +30,17 @@ CARE: dict[str, int] = {
     FriendStatus.FRIEND: 0,
     FriendStatus.NOT_FRIEND: 1,
     FriendStatus.BLOCKED: 2,
+    ConsentRecord.Given.GIVEN: 0,
+    ConsentRecord.Given.WITHDRAWN: 2,
+    ConsentRecord.OptedOut.ENDED: 0,
+    ConsentRecord.OptedOut.OPTED_OUT: 2,
 }
-BARRED = {Consent.REJECTED.value, FriendStatus.BLOCKED.value}
+BARRED = {
+    Consent.REJECTED.value,
+    FriendStatus.BLOCKED.value,
+    ConsentRecord.Given.WITHDRAWN.value,
+    ConsentRecord.OptedOut.OPTED_OUT.value,
+}
 
 
 class Decision(enum.Enum):
@@ -50,18 +63,30 @@ class Statement:
     told_at: datetime
     reference: str = ""  # "import:4 row 17", an event id
     by: User | None = None
+    wording_version: str = ""  # of the text that the person agreed to or refused
+    evidence: evidence.Evidence | None = None
 
 
 def judge(
-    value: str, *, held: str, held_observed_at: datetime | None, statement: Statement
+    value: str,
+    *,
+    held: str,
+    held_observed_at: datetime | None,
+    statement: Statement,
+    since: datetime | None = None,
+    differs: bool = False,
 ) -> Decision:
     """Return what the statement of a value does to the value held.
 
-    `held_observed_at` None means that the value held is only assumed.
+    `held_observed_at` None means that the value held is only assumed. `since`: from when the
+    number is this person's, see `reassign`; what was observed before is of another person.
+    `differs`: the same value with other particulars, such as another legal basis.
     """
     at = statement.observed_at
     is_newer = held_observed_at is None or at > held_observed_at
-    if value == held:
+    if since is not None and at < since:
+        return Decision.CONFLICT
+    if value == held and not differs:
         return Decision.APPLY if statement.is_dated and is_newer else Decision.KEEP
     if value == Consent.NOT_SET:
         return Decision.CONFLICT
@@ -76,14 +101,48 @@ def judge(
     return Decision.KEEP
 
 
-def conflict_sentence(value: str, *, held: str) -> str:
+def conflict_sentence(
+    value: str, *, held: str, observed_at: datetime | None = None, since: datetime | None = None
+) -> str:
     """Return why a value was not taken, in words for the one who gave it."""
+    if since is not None and observed_at is not None and observed_at < since:
+        return reissued_sentence(since.date().isoformat())
     if value == Consent.NOT_SET:
         return _("consent is “%(held)s” already and never returns to “not set”") % {"held": held}
     return _("we hold “%(held)s”; only a newer, dated statement can change that to “%(value)s”") % {
         "held": held,
         "value": value,
     }
+
+
+def reissued_sentence(day: str) -> str:
+    """Return why nothing is taken from before the day when the number was re-issued."""
+    return _("the number was re-issued on %(day)s; what was said before is of its former owner") % {
+        "day": day
+    }
+
+
+def phone_since(phone: str) -> datetime | None:
+    """Return since when a number is its owner's of now; None if it was never re-issued.
+
+    Whoever gives a person a number sets `Recipient.phone_since` to this.
+    """
+    moments = Recipient.objects.filter(phone=phone).aggregate(since=Max("phone_since"))
+    since: datetime | None = moments["since"]
+    return since
+
+
+def locked(recipient: Recipient) -> Recipient:
+    """Return the person's row as it is now, locked with the phone's rows of every account.
+
+    In the order of ids, so that two who change the same phone from two accounts do not wait for
+    each other.
+    """
+    rows = Recipient.objects.filter(pk=recipient.pk)
+    if recipient.phone:
+        rows = Recipient.objects.filter(Q(pk=recipient.pk) | Q(phone=recipient.phone))
+    found = {row.pk: row for row in rows.order_by("pk").select_for_update()}
+    return found[recipient.pk]
 
 
 def take(recipient: Recipient, subject: str, value: str, statement: Statement) -> bool:
@@ -93,12 +152,19 @@ def take(recipient: Recipient, subject: str, value: str, statement: Statement) -
     Raises Conflict. The caller saves nothing.
     """
     held, observed_at = _held(recipient, subject)
-    decision = judge(value, held=held, held_observed_at=observed_at, statement=statement)
+    since = recipient.phone_since
+    decision = judge(
+        value, held=held, held_observed_at=observed_at, statement=statement, since=since
+    )
     if decision is Decision.CONFLICT:
-        raise Conflict(conflict_sentence(value, held=held))
+        raise Conflict(
+            conflict_sentence(value, held=held, observed_at=statement.observed_at, since=since)
+        )
     if decision is Decision.KEEP:
         return False
-    _set(recipient, subject, value, statement)
+    record = _set(recipient, subject, value, statement)
+    if statement.evidence:
+        keep_evidence(record, statement.evidence)
     if subject == CONSENT and recipient.phone:
         others = Recipient.objects.select_for_update().filter(phone=recipient.phone)
         for other in others.exclude(pk=recipient.pk).order_by("pk"):
@@ -107,31 +173,67 @@ def take(recipient: Recipient, subject: str, value: str, statement: Statement) -
 
 
 def spread(other: Recipient, value: str, statement: Statement) -> None:
-    """Set LINE's consent on another account's row of the same phone, unless that is newer."""
+    """Set LINE's consent on another account's row of the same phone, unless that is newer.
+
+    Evidence stays with the person of whom it was given; this row's entry carries its digest.
+    """
     decision = judge(
         value,
         held=other.consent,
         held_observed_at=other.consent_observed_at,
         statement=statement,
+        since=other.phone_since,
     )
     if decision is Decision.APPLY:
         _set(other, CONSENT, value, statement)
 
 
+def open_anew(recipient: Recipient, statement: Statement) -> None:
+    """Record that a number has a new owner, who has not chosen: nothing of before is inherited."""
+    _set(recipient, CONSENT, Consent.NOT_SET, statement)
+
+
 def entry(recipient: Recipient, subject: str, value: str, statement: Statement) -> ConsentRecord:
     """Return the unsaved ledger entry for a change from what the recipient holds now."""
+    return record(recipient, subject, value, statement, previous=_held(recipient, subject)[0])
+
+
+def record(
+    recipient: Recipient,
+    subject: str,
+    value: str,
+    statement: Statement,
+    *,
+    previous: str,
+    purpose: str = "",
+    legal_basis: str = "",
+) -> ConsentRecord:
+    """Return an unsaved ledger entry of any subject."""
     return ConsentRecord(
         recipient=recipient,
         subject=subject,
+        purpose=purpose,
+        legal_basis=legal_basis,
         value=value,
-        previous=_held(recipient, subject)[0],
+        previous=previous,
         observed_at=statement.observed_at,
         is_dated=statement.is_dated,
         recorded_at=statement.told_at,
         source=statement.source,
         source_reference=statement.reference[:100],
         recorded_by=statement.by,
+        wording_version=statement.wording_version,
+        evidence_sha256=statement.evidence.sha256 if statement.evidence else "",
     )
+
+
+def keep_evidence(record: ConsentRecord, given: evidence.Evidence) -> None:
+    """Keep the evidence of a statement with its record, unless the person has the same already."""
+    same = ConsentRecord.objects.filter(
+        recipient_id=record.recipient_id, evidence_sha256=given.sha256, evidence__isnull=False
+    )
+    if not same.exists():
+        evidence.keep(record, given)
 
 
 def assign(recipient: Recipient, subject: str, value: str, statement: Statement) -> list[str]:
@@ -144,9 +246,11 @@ def assign(recipient: Recipient, subject: str, value: str, statement: Statement)
     return [field, f"{prefix}_source", f"{prefix}_observed_at"]
 
 
-def _set(recipient: Recipient, subject: str, value: str, statement: Statement) -> None:
-    entry(recipient, subject, value, statement).save(force_insert=True)
+def _set(recipient: Recipient, subject: str, value: str, statement: Statement) -> ConsentRecord:
+    made = entry(recipient, subject, value, statement)
+    made.save(force_insert=True)
     recipient.save(update_fields=assign(recipient, subject, value, statement))
+    return made
 
 
 def _held(recipient: Recipient, subject: str) -> tuple[str, datetime | None]:

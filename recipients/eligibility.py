@@ -25,7 +25,7 @@ from recipients.models import (
 )
 from recipients.phones import SERVED
 
-VERSION = "2026-11"  # changes whenever a rule is added or changes its meaning
+VERSION = "2026-11-2"  # changes whenever a rule is added or changes its meaning
 
 LON = "lon"
 OA = "oa"
@@ -38,6 +38,7 @@ class Asked:
     service: str  # "lon" or "oa"
     category: str  # "transactional" or "marketing"
     at: datetime
+    purpose: str = ""  # the template's; an opt-out from it bars marketing of that purpose only
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +69,11 @@ def _suppressed(asked: Asked) -> Q:
 
 
 def _opted_out(asked: Asked) -> Q:
-    return Q(
-        Exists(MarketingOptOut.objects.filter(recipient=OuterRef("pk"), ended_at__isnull=True))
-    )
+    in_force = MarketingOptOut.objects.filter(recipient=OuterRef("pk"), ended_at__isnull=True)
+    barred = Q(purpose="")
+    if asked.purpose:
+        barred |= Q(purpose__iexact=asked.purpose)
+    return Q(Exists(in_force.filter(barred)))
 
 
 RULES = (
@@ -124,14 +127,18 @@ RULES = (
 )
 
 
-def first_excluding(asked: Asked) -> Case:
-    """Return an expression over recipients: the code of the first rule that excludes, or ""."""
+def first_excluding(asked: Asked, *more: When) -> Case:
+    """Return an expression over recipients: the code of the first rule that excludes, or "".
+
+    `more` are branches of later rules, in their order.
+    """
     return Case(
         *(
             When(rule.excludes(asked), then=Value(rule.code))
             for rule in RULES
             if rule.applies(asked)
         ),
+        *more,
         default=Value(""),
         output_field=CharField(),
     )
@@ -152,8 +159,13 @@ def excluded(recipient_ids: list[int], asked: Asked) -> dict[int, str]:
 def verdict(recipient: Recipient, asked: Asked) -> tuple[str, str]:
     """Return (verdict, rule) for one person by the rules about the person alone."""
     rule = excluded([recipient.pk], asked).get(recipient.pk, "")
+    return verdict_of(rule, service=asked.service, consent=recipient.consent), rule
+
+
+def verdict_of(rule: str, *, service: str, consent: str) -> str:
+    """Return what follows from the first rule that excludes, or from there being none."""
     if rule:
-        return "excluded", rule
-    if asked.service == LON and recipient.consent == Consent.NOT_SET:
-        return "send_pending_consent", ""
-    return "send", ""
+        return "excluded"
+    if service == LON and consent == Consent.NOT_SET:
+        return "send_pending_consent"
+    return "send"

@@ -19,11 +19,12 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
 
+from lineportal import logs
 from lineportal.accounts import access
 from lineportal.accounts.models import OfficialAccount
 from lineportal.audit import chain
-from recipients import purposes
-from recipients.models import ConsentEvidence, ErasedPhone, Recipient, Suppression
+from recipients import consent, purposes
+from recipients.models import ConsentEvidence, ErasedPhone, Reachability, Recipient, Suppression
 
 ERASE = "recipients.erase_recipient"
 NOBODY = "false"  # SQL: no row's owner was forgotten
@@ -74,11 +75,15 @@ def erase(recipient: Recipient, *, at: datetime, by: User | None, reason: str = 
     )
     if recipient.phone:
         Suppression.objects.filter(account_id=recipient.account_id, phone=recipient.phone).delete()
+    if recipient.former_phone:
+        _leave_to_the_new_owner(recipient.account_id, recipient.former_phone)
     recipient.phone, recipient.phone_country, recipient.line_user_id = None, "", None
-    recipient.attributes = {}
+    recipient.attributes, recipient.tags = {}, []
+    recipient.former_phone = None  # no tombstone: the number is another person's now
     recipient.erased_at = recipient.updated_at = at
     recipient.save()
     ConsentEvidence.objects.filter(record__recipient=recipient).delete()
+    Reachability.objects.filter(recipient=recipient).delete()
     chain.write(
         "recipient.erase",
         subject=recipient,
@@ -88,6 +93,15 @@ def erase(recipient: Recipient, *, at: datetime, by: User | None, reason: str = 
         **({"reason": said} if said else {}),
     )
     return recipient
+
+
+def _leave_to_the_new_owner(account_id: int, phone: str) -> None:
+    """Forget why a re-issued number was suppressed before; what is in force stays so."""
+    before = Suppression.objects.filter(account_id=account_id, phone=phone)
+    if since := consent.phone_since(phone):
+        before = before.filter(created_at__lt=since)
+    before.filter(lifted_at__isnull=False).delete()
+    before.update(reason=logs.MASK)
 
 
 def is_erased(account: OfficialAccount, text: str) -> bool:

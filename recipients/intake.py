@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,16 +11,18 @@ from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
+from lineportal import logs
 from lineportal.accounts import access
 from lineportal.accounts.models import OfficialAccount
 from lineportal.audit import chain
-from recipients import consent, erasure, phones, siblings, words
+from recipients import consent, erasure, evidence, phones, siblings, words
 from recipients.models import Recipient, Source
 
 ADD = "recipients.add_recipient"
 CHANGE = "recipients.change_recipient"
 ATTRIBUTES_LIMIT = 200  # names
 TEXT_LIMIT = 10_000  # characters of one attribute
+VERSION_LIMIT = 50  # characters
 
 Conflict = consent.Conflict
 
@@ -46,7 +48,10 @@ class Details:
     consent: str | None = None
     friend_status: str | None = None
     attributes: Mapping[str, Any] | None = None
+    tags: Sequence[str] | None = None  # replace the ones held
     observed_at: datetime | None = None  # when consent and friend status were true
+    wording_version: str = ""  # of the text that the person agreed to or refused
+    evidence: evidence.Evidence | None = None  # of consent and friend status
 
 
 def add(
@@ -66,7 +71,7 @@ def add(
     for field, text in (("phone", phone.e164 if phone else None), ("line_user_id", line_user_id)):
         if text and erasure.is_erased(account, text):
             raise Invalid(field, _("This person asked to be forgotten and cannot be added again."))
-    statement = _statement(details, by=by, at=at, source=source)
+    given = _statement(details, by=by, at=at, source=source)
     try:
         with transaction.atomic():
             siblings.hold(phone.e164 if phone else None)
@@ -74,13 +79,15 @@ def add(
                 account=account,
                 phone=phone.e164 if phone else None,
                 phone_country=phone.country if phone else "",
+                phone_since=consent.phone_since(phone.e164) if phone else None,
                 line_user_id=line_user_id,
                 attributes=_read_attributes(details.attributes or {}),
+                tags=_read_tags(details.tags or ()),
                 created_at=at,
                 updated_at=at,
             )
             inherit_consent(recipient, at=at)
-            _take(recipient, details, statement)
+            _take(recipient, details, given)
             chain.write("recipient.add", subject=recipient, by=by, at=at, account_id=account.pk)
     except IntegrityError as error:
         raise PersonExists(
@@ -97,14 +104,14 @@ def change(
     Raises PermissionDenied, Invalid, PersonExists, Conflict.
     """
     access.require(by, CHANGE, recipient.account_id)
-    statement = _statement(details, by=by, at=at, source=source)
+    given = _statement(details, by=by, at=at, source=source)
     try:
         with transaction.atomic():
             siblings.hold(
                 recipient.phone,
                 read_phone(recipient.account, details.phone).e164 if details.phone else None,
             )
-            recipient = Recipient.objects.select_for_update().get(pk=recipient.pk)
+            recipient = consent.locked(recipient)
             if recipient.erased_at:
                 raise Invalid("phone", _("This person asked to be forgotten; nothing is kept."))
             _set_address(recipient, details)
@@ -113,13 +120,16 @@ def change(
                     **recipient.attributes,
                     **_read_attributes(details.attributes),
                 }
+            if details.tags is not None:
+                recipient.tags = _read_tags(details.tags)
             recipient.updated_at = at
             recipient.save(
                 update_fields=[
-                    "phone", "phone_country", "line_user_id", "attributes", "updated_at",
+                    "phone", "phone_country", "phone_since", "closed_at", "line_user_id",
+                    "attributes", "tags", "updated_at",
                 ]
             )  # fmt: skip
-            _take(recipient, details, statement)
+            _take(recipient, details, given)
             chain.write(
                 "recipient.change",
                 subject=recipient,
@@ -143,15 +153,16 @@ def read_phone(account: OfficialAccount, text: str) -> phones.Phone:
 
 
 def inherit_consent(recipient: Recipient, *, at: datetime) -> None:
-    """Give a new person the LON consent that another account's row of the phone holds."""
+    """Give a new person the LON consent that another account's row of the phone holds.
+
+    What was observed before the number was re-issued is its former owner's.
+    """
     if not recipient.phone:
         return
-    known = (
-        Recipient.objects.filter(phone=recipient.phone, consent_observed_at__isnull=False)
-        .exclude(pk=recipient.pk)
-        .order_by("-consent_observed_at")
-        .first()
-    )
+    others = Recipient.objects.filter(phone=recipient.phone, consent_observed_at__isnull=False)
+    if recipient.phone_since:
+        others = others.filter(consent_observed_at__gte=recipient.phone_since)
+    known = others.exclude(pk=recipient.pk).order_by("-consent_observed_at").first()
     if known and known.consent_observed_at:
         statement = consent.Statement(
             source=Source(known.consent_source),
@@ -163,7 +174,51 @@ def inherit_consent(recipient: Recipient, *, at: datetime) -> None:
         consent.take(recipient, consent.CONSENT, known.consent, statement)
 
 
+def statement(
+    *,
+    source: Source,
+    at: datetime,
+    by: User | None,
+    observed_at: datetime | None = None,
+    wording_version: str = "",
+    given: evidence.Evidence | None = None,
+    reference: str = "",
+) -> consent.Statement:
+    """Return a statement made at a door; without `observed_at` it is undated. Raises Invalid."""
+    if observed_at and observed_at > at:
+        raise Invalid("observed_at", _("This date lies in the future; give when it was observed."))
+    version = wording_version.strip()
+    if len(version) > VERSION_LIMIT or "\0" in version:
+        raise Invalid(
+            "wording_version",
+            _("At most %(limit)d characters are kept.") % {"limit": VERSION_LIMIT},
+        )
+    if logs.masked(version) != version:  # it stays in the ledger for ever
+        raise Invalid("wording_version", _("Name the wording without numbers or ids of anybody."))
+    return consent.Statement(
+        source=source,
+        observed_at=observed_at or at,
+        is_dated=observed_at is not None,
+        told_at=at,
+        reference=reference,
+        by=by,
+        wording_version=version,
+        evidence=given,
+    )
+
+
+def read_evidence(
+    text: str = "", *, file: bytes | None = None, file_name: str = "", content_type: str = ""
+) -> evidence.Evidence | None:
+    """Return what was given as evidence, or None; raises Invalid."""
+    try:
+        return evidence.read(text, file=file, file_name=file_name, content_type=content_type)
+    except evidence.Unusable as error:
+        raise Invalid("evidence", str(error)) from error
+
+
 def _take(recipient: Recipient, details: Details, statement: consent.Statement) -> None:
+    is_recorded = False
     for subject, value, read, field in (
         (consent.CONSENT, details.consent, words.consent, "consent"),
         (consent.FRIEND, details.friend_status, words.friend_status, "friend_status"),
@@ -174,7 +229,13 @@ def _take(recipient: Recipient, details: Details, statement: consent.Statement) 
             word = read(value)
         except words.UnknownWord as error:
             raise Invalid(field, _("Not understood: %s.") % error) from error
-        consent.take(recipient, subject, word, statement)
+        is_recorded |= consent.take(recipient, subject, word, statement)
+    if statement.evidence and not is_recorded:
+        raise Invalid(
+            "evidence",
+            _("Nothing new was stated, so there is no record that this could prove; give consent or"
+              " friend status, and when it was observed."),
+        )  # fmt: skip
 
 
 def _set_address(recipient: Recipient, details: Details) -> None:
@@ -188,6 +249,7 @@ def _set_address(recipient: Recipient, details: Details) -> None:
         if erasure.is_erased(recipient.account, phone.e164):
             raise Invalid("phone", _("The owner of this number asked to be forgotten."))
         recipient.phone, recipient.phone_country = phone.e164, phone.country
+        recipient.phone_since = consent.phone_since(phone.e164)
     if details.line_user_id:
         line_user_id = _read_user_id(details.line_user_id)
         if recipient.line_user_id and recipient.line_user_id != line_user_id:
@@ -195,6 +257,8 @@ def _set_address(recipient: Recipient, details: Details) -> None:
         if erasure.is_erased(recipient.account, line_user_id):
             raise Invalid("line_user_id", _("The owner of this id asked to be forgotten."))
         recipient.line_user_id = line_user_id
+    if details.phone or details.line_user_id:
+        recipient.closed_at = None  # there is an address again
 
 
 def _read_user_id(text: str) -> str:
@@ -202,6 +266,13 @@ def _read_user_id(text: str) -> str:
         return words.line_user_id(text)
     except words.UnreadableUserId as error:
         raise Invalid("line_user_id", _("Not understood: %s.") % error) from error
+
+
+def _read_tags(tags: Sequence[str]) -> list[str]:
+    try:
+        return words.tags(tags)
+    except words.UnreadableTags as error:
+        raise Invalid("tags", str(error)) from error
 
 
 def _read_attributes(attributes: Mapping[str, Any]) -> dict[str, str]:
@@ -222,12 +293,11 @@ def _read_attributes(attributes: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _statement(details: Details, *, by: User, at: datetime, source: Source) -> consent.Statement:
-    if details.observed_at and details.observed_at > at:
-        raise Invalid("observed_at", _("This date lies in the future; give when it was observed."))
-    return consent.Statement(
+    return statement(
         source=source,
-        observed_at=details.observed_at or at,
-        is_dated=details.observed_at is not None,
-        told_at=at,
+        at=at,
         by=by,
+        observed_at=details.observed_at,
+        wording_version=details.wording_version,
+        given=details.evidence,
     )

@@ -9,7 +9,7 @@ def sql(consent_does: str) -> str:
             DROP TABLE IF EXISTS import_elsewhere;
             CREATE TEMP TABLE import_elsewhere AS
             SELECT other.id, line.row, line.consent AS said_consent, other.consent,
-                   other.consent_observed_at
+                   other.consent_observed_at, other.phone_since
             FROM import_row line LEFT JOIN import_held held USING (row)
                 LEFT JOIN import_inherited known USING (row)
                 JOIN recipients_recipient other
@@ -19,7 +19,8 @@ def sql(consent_does: str) -> str:
               AND COALESCE(held.consent_does, known.does, 'apply') = 'apply'
             ORDER BY other.id FOR UPDATE OF other;
 
-            DELETE FROM import_elsewhere WHERE {consent_does} IS DISTINCT FROM 'apply';
+            DELETE FROM import_elsewhere WHERE {consent_does} IS DISTINCT FROM 'apply'
+                OR %(observed_at)s < phone_since;
 
             INSERT INTO recipients_consentrecord (recipient_id, subject, value, previous,
                 observed_at, is_dated, recorded_at, source, source_reference, recorded_by_id)

@@ -13,9 +13,9 @@ from typing import Any
 from django.db import connection
 from django.utils.translation import gettext as _
 
-from recipients import consent, erasure, repeats, siblings, spreading
+from recipients import consent, erasure, ledger_sql, repeats, siblings, spreading
 from recipients.columns import Columns
-from recipients.consent_sql import decision_sql
+from recipients.consent_sql import decision_sql, phone_since_sql
 from recipients.models import Consent, FriendStatus, RecipientImport
 
 LOCK = 0x696D7072  # "impr": the first half of the advisory lock of an account's imports
@@ -29,7 +29,7 @@ _FRIEND_DOES = decision_sql(
     "%(is_dated)s",
 )  # fmt: skip
 _HELD = "phone", "line_user_id", "consent", "consent_observed_at", "friend_status", \
-    "friend_observed_at", "attributes", "tags"  # fmt: skip
+    "friend_observed_at", "attributes", "tags", "phone_since"  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +74,7 @@ class _Upsert:
         self._match()
         self._refuse_mixed_up()
         self._inherit()
+        self._refuse_former_owners()
         self._refuse_conflicts()
         repeated = self._set_repeats_aside()
         counts = self._count(repeated)
@@ -221,7 +222,8 @@ class _Upsert:
             CREATE TEMP TABLE import_inherited AS
             SELECT known.*, {_CONSENT_DOES} AS does FROM (
                 SELECT DISTINCT ON (line.row) line.row, line.consent AS said_consent, other.id,
-                    other.consent, other.consent_source, other.consent_observed_at
+                    other.consent, other.consent_source, other.consent_observed_at,
+                    max(other.phone_since) OVER (PARTITION BY line.row) AS phone_since
                 FROM import_row line JOIN recipients_recipient other
                   ON other.phone = line.phone AND other.account_id <> %(account)s
                 WHERE %(has_siblings)s AND other.consent_observed_at IS NOT NULL
@@ -230,6 +232,26 @@ class _Upsert:
             ) known
             """
         )
+
+    def _refuse_former_owners(self) -> None:
+        """Refuse what is said of a number from before it was re-issued: it is of another person."""
+        if not self._job.as_of:
+            return
+        for key in ("consent", "friend_status"):
+            self._refuse(
+                f"""
+                SELECT line.row, %(column)s AS "column",
+                    replace(%(reason)s, '{{day}}',
+                        (known.phone_since AT TIME ZONE 'UTC')::date::text) AS reason
+                FROM import_row line JOIN (
+                    SELECT row, phone_since FROM import_held
+                    UNION ALL SELECT row, phone_since FROM import_inherited
+                ) known USING (row)
+                WHERE %(observed_at)s < known.phone_since AND line.{key} IS NOT NULL
+                """,
+                column=self._columns.letter(key),
+                reason=consent.reissued_sentence("{day}"),
+            )
 
     def _refuse_conflicts(self) -> None:
         for key, table, said, held, does in (
@@ -282,7 +304,7 @@ class _Upsert:
 
     def _write(self) -> None:
         self._insert_people()
-        self._insert_ledger()
+        self._do(ledger_sql.STATEMENTS)
         self._update_people()
         self._spread_consent()
         self._do(
@@ -299,7 +321,7 @@ class _Upsert:
             INSERT INTO recipients_recipient (
                 id, account_id, phone, phone_country, line_user_id, consent, consent_source,
                 consent_observed_at, friend_status, friend_source, friend_observed_at, attributes,
-                tags, created_at, updated_at
+                tags, phone_since, created_at, updated_at
             )
             SELECT line.new_id, %(account)s, line.phone, COALESCE(line.phone_country, ''),
                 line.line_user_id,
@@ -311,7 +333,7 @@ class _Upsert:
                 COALESCE(line.friend_status, 'not_friend'),
                 CASE WHEN line.friend_status IS NULL THEN 'assumed' ELSE 'import' END,
                 CASE WHEN line.friend_status IS NOT NULL THEN %(observed_at)s::timestamptz END,
-                line.attributes, %(tags)s::varchar[], %(at)s, %(at)s
+                line.attributes, %(tags)s::varchar[], known.phone_since, %(at)s, %(at)s
             FROM import_row line LEFT JOIN import_inherited known USING (row),
                 LATERAL (SELECT line.consent IS NOT NULL AND COALESCE(known.does = 'apply', true)
                          AS consent) said
@@ -319,40 +341,12 @@ class _Upsert:
             """
         )
 
-    def _insert_ledger(self) -> None:
-        """Write every change; a new person's word that equals the assumed one is one too."""
-        statement = """%(observed_at)s, %(is_dated)s, %(at)s, 'import',
-            %(reference)s || line.row, %(by)s"""
-        self._do(
-            f"""
-            INSERT INTO recipients_consentrecord (recipient_id, subject, value, previous,
-                observed_at, is_dated, recorded_at, source, source_reference, recorded_by_id)
-            SELECT line.new_id, 'consent', known.consent, 'not_set', known.consent_observed_at,
-                true, %(at)s, known.consent_source, 'recipient:' || known.id, NULL
-            FROM import_row line JOIN import_inherited known USING (row);
-
-            INSERT INTO recipients_consentrecord (recipient_id, subject, value, previous,
-                observed_at, is_dated, recorded_at, source, source_reference, recorded_by_id)
-            SELECT COALESCE(held.id, line.new_id), 'consent', line.consent,
-                COALESCE(held.consent, known.consent, 'not_set'), {statement}
-            FROM import_row line LEFT JOIN import_held held USING (row)
-                LEFT JOIN import_inherited known USING (row)
-            WHERE line.consent IS NOT NULL
-              AND COALESCE(held.consent_does, known.does, 'apply') = 'apply';
-
-            INSERT INTO recipients_consentrecord (recipient_id, subject, value, previous,
-                observed_at, is_dated, recorded_at, source, source_reference, recorded_by_id)
-            SELECT COALESCE(held.id, line.new_id), 'friend', line.friend_status,
-                COALESCE(held.friend_status, 'not_friend'), {statement}
-            FROM import_row line LEFT JOIN import_held held USING (row)
-            WHERE line.friend_status IS NOT NULL AND COALESCE(held.friend_does, 'apply') = 'apply'
-            """
-        )
-
     def _update_people(self) -> None:
         self._do(
-            """
+            f"""
             UPDATE recipients_recipient person SET
+                phone_since = CASE WHEN person.phone IS NULL AND line.phone IS NOT NULL
+                    THEN {phone_since_sql("line.phone")} ELSE person.phone_since END,
                 phone = COALESCE(person.phone, line.phone),
                 phone_country = CASE WHEN person.phone IS NULL AND line.phone IS NOT NULL
                     THEN line.phone_country ELSE person.phone_country END,

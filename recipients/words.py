@@ -8,8 +8,12 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Mapping
+from typing import Any
 
 from django.utils.translation import gettext as _
+
+TAGS_LIMIT = 50
+TAG_LENGTH = 50  # characters
 
 # English, Thai, Chinese, Japanese. A word that could mean two of the three is left out on purpose.
 CONSENT: Mapping[str, tuple[str, ...]] = {
@@ -133,3 +137,22 @@ def _indexed(table: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
 
 _CONSENT_INDEX = _indexed(CONSENT)
 _FRIEND_INDEX = _indexed(FRIEND_STATUS)
+
+
+class UnreadableTags(Exception):
+    """The tags cannot be kept; the text says why."""
+
+
+def tags(given: Any) -> list[str]:
+    """Return tags stripped, each once, in the order given; raises UnreadableTags."""
+    if not isinstance(given, list | tuple) or not all(isinstance(tag, str) for tag in given):
+        raise UnreadableTags(_("Give the tags as a list of texts."))
+    read = list(dict.fromkeys(tag.strip() for tag in given if tag.strip()))
+    if any("\x00" in tag for tag in read):
+        raise UnreadableTags(_("A tag holds a character that cannot be kept."))
+    if len(read) > TAGS_LIMIT or any(len(tag) > TAG_LENGTH for tag in read):
+        raise UnreadableTags(
+            _("At most %(tags)d tags of at most %(length)d characters are kept.")
+            % {"tags": TAGS_LIMIT, "length": TAG_LENGTH}
+        )
+    return read

@@ -18,8 +18,10 @@ _READ = (
     "recipients.view_consentrecord",
     "recipients.view_recipientimport",
     "recipients.view_suppression",
+    "recipients.view_subjectrequest",
     "sending.view_campaign",
     "sending.view_message",
+    "sending.view_savedaudience",
     "sending.export_campaign",
 )
 _AUTHOR = (
@@ -36,9 +38,11 @@ _SENDER = (
     "recipients.change_recipient",
     "recipients.import_recipient",
     "recipients.suppress_recipient",
+    "recipients.reassign_recipient",
     "sending.add_campaign",
     "sending.change_campaign",
     "sending.run_campaign",
+    "sending.keep_savedaudience",
     "sending.send_message",
     "sending.settle_message",
     "sending.stop_sending",
@@ -49,6 +53,7 @@ _MANAGER = (
     "recipients.erase_recipient",
     "recipients.reveal_phone",
     "recipients.subject_access",
+    "recipients.handle_request",
     "sending.lift_stop",
     "audit.view_auditentry",
 )

@@ -46,7 +46,8 @@ class CampaignIn(serializers.Serializer[Any]):
     audience = serializers.JSONField(
         required=False,
         default=dict,
-        help_text="A filter, {} for everyone, or {“rows”: [{phone, item?, values?}]}.",
+        help_text="A filter, {} for everyone, {“saved”: id of an audience, whose filter is copied},"
+        " or {“rows”: [{phone, item?, values?}]}.",
     )
     values = serializers.DictField(
         child=serializers.CharField(allow_blank=True), required=False, default=dict
@@ -73,6 +74,21 @@ class PreviewOut(serializers.Serializer[Any]):
     total = serializers.IntegerField()
     by_verdict = serializers.DictField(child=serializers.IntegerField())
     by_rule = serializers.DictField(child=serializers.IntegerField())
+
+
+class StandingOut(serializers.Serializer[Any]):
+    consent = serializers.CharField()
+    friend_status = serializers.CharField()
+    n = serializers.IntegerField()
+    sent = serializers.IntegerField(help_text="How many of them no rule excludes.")
+
+
+class MatrixOut(serializers.Serializer[Any]):
+    total = serializers.IntegerField()
+    matrix = StandingOut(many=True)
+    by_rule = serializers.DictField(
+        child=serializers.IntegerField(), help_text="They sum to the total; “” is no rule."
+    )
 
 
 class ReportOut(serializers.Serializer[Any]):
@@ -106,7 +122,7 @@ class Campaigns(
 ):
     scope = "campaigns"
     scopes_of = dict.fromkeys(
-        ("list", "retrieve", "preview", "report", "messages"), ("campaigns", "reports")
+        ("list", "retrieve", "preview", "matrix", "report", "messages"), ("campaigns", "reports")
     )
     serializer_class = CampaignOut
     filterset_class = CampaignFilter
@@ -148,6 +164,19 @@ class Campaigns(
     def preview(self, request: Request, pk: str) -> Response:
         counts = audience.preview(self.get_object(), at=timezone.now())
         return Response(PreviewOut(reports.preview(counts)).data)
+
+    @extend_schema(responses=MatrixOut)
+    @action(detail=True)
+    def matrix(self, request: Request, pk: str) -> Response:
+        """The audience as of now: consent x friend status, and by rule, before or after start."""
+        figures = audience.figures(self.get_object(), at=timezone.now())
+        cells = [
+            {"consent": consent.value, "friend_status": friend.value, "n": n, "sent": sent}
+            for consent, row in figures.matrix()
+            for friend, n, sent in row
+        ]
+        found = {"total": figures.total, "matrix": cells, "by_rule": figures.by("rule")}
+        return Response(MatrixOut(found).data)
 
     @extend_schema(responses=ReportOut)
     @action(detail=True)

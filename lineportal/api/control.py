@@ -77,6 +77,18 @@ class PolicyOut(serializers.ModelSerializer[Policy]):
 class PolicyIn(serializers.Serializer[Any]):
     canary_size = serializers.IntegerField(required=False, allow_null=True)
     second_key_above = serializers.IntegerField(required=False, allow_null=True)
+    cap_messages = serializers.IntegerField(
+        required=False, allow_null=True, help_text="At most so many to one person; null: off."
+    )
+    cap_days = serializers.IntegerField(required=False)
+    marketing_cap_messages = serializers.IntegerField(required=False, allow_null=True)
+    marketing_cap_days = serializers.IntegerField(required=False)
+    cooling_off_days = serializers.IntegerField(
+        required=False, allow_null=True, help_text="After LINE refused a person; null: off."
+    )
+    trigger_minutes = serializers.IntegerField(
+        required=False, allow_null=True, help_text="The oldest trigger that is told; null: off."
+    )
     refused_percent = serializers.IntegerField(required=False)
     uncertain_percent = serializers.IntegerField(required=False)
     windows = serializers.JSONField(

@@ -18,11 +18,12 @@ from lineportal.sending import (
     messages,
     retries,
     routing,
+    saved_audiences,
     stops,
     subject_access,
     subject_access_pdf,
 )
-from recipients import imports, intake, purposes
+from recipients import imports, intake, purposes, requests
 from templates_app import content, workflow
 
 # What the rooms below refuse with, and how HTTP says it.
@@ -31,12 +32,16 @@ CONFLICTS: dict[type[Exception], str] = {
     workflow.KeyTaken: "exists",
     campaigns.WrongState: "wrong_state",
     campaigns.NameTaken: "exists",
+    saved_audiences.NameTaken: "exists",
     messages.KeyReused: "key_reused",
     intake.PersonExists: "exists",
     intake.Conflict: "wrong_state",
     imports.NotWaiting: "wrong_state",
     retries.NothingToRetry: "wrong_state",
     routing.AccountExists: "exists",
+    requests.AlreadyOpen: "exists",
+    requests.NotDone: "wrong_state",
+    requests.NotOpen: "wrong_state",
     stops.AlreadyStopped: "exists",
     stops.NotStopped: "wrong_state",
     subject_access.Forgotten: "wrong_state",

@@ -61,6 +61,12 @@ class MessageIn(serializers.Serializer[Any]):
         child=serializers.CharField(allow_blank=True), required=False, default=dict
     )
     not_after = Moment(required=False, default=None, allow_null=True)
+    triggered_at = Moment(
+        required=False,
+        default=None,
+        allow_null=True,
+        help_text="When what it tells of happened; the account's policy may bar what is too old.",
+    )
 
 
 class MessageMade(serializers.Serializer[Any]):
@@ -112,6 +118,7 @@ class Messages(Resource, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Mess
             line_user_id=values["line_user_id"],
             values=values["values"],
             not_after=values["not_after"],
+            triggered_at=values["triggered_at"],
             key=key,
             body=request.data,
             by=user,

@@ -15,11 +15,12 @@ from rest_framework.response import Response
 
 from lineportal.accounts import access
 from lineportal.api.fields import Moment, PhoneFilter, account_named, user_of
+from lineportal.api.ledger import LedgerActs, Proven, proof
 from lineportal.api.numbers import PURPOSE, PhoneText, ShowsNumbers
 from lineportal.api.privacy import PersonActs
 from lineportal.api.resource import Resource
-from lineportal.sending import audience
-from recipients import eligibility, intake
+from lineportal.sending import audience, proofs
+from recipients import intake
 from recipients.intake import Invalid
 from recipients.models import Recipient, Source
 from templates_app.models import MessageTemplate
@@ -28,27 +29,70 @@ from templates_app.models import MessageTemplate
 class RecipientOut(serializers.ModelSerializer[Recipient]):
     account = serializers.SlugRelatedField[Any](slug_field="slug", read_only=True)
     phone = PhoneText()
+    reached_at = serializers.DateTimeField(
+        source="reachability.reached_at",
+        read_only=True,
+        allow_null=True,
+        default=None,
+        help_text="When LINE last reported a delivery to them; it says nothing of consent.",
+    )
 
     class Meta:
         model = Recipient
         fields = (
             "id", "account", "phone", "line_user_id", "consent", "consent_source",
             "consent_observed_at", "friend_status", "friend_source", "friend_observed_at",
-            "attributes", "created_at", "updated_at",
+            "reached_at", "attributes", "tags", "phone_since", "closed_at", "created_at",
+            "updated_at",
         )  # fmt: skip
 
 
-class RecipientChanges(serializers.Serializer[Any]):
+class RecipientChanges(Proven):
     phone = serializers.CharField(required=False, allow_null=True)
     line_user_id = serializers.CharField(required=False, allow_null=True)
     consent = serializers.CharField(required=False)
     friend_status = serializers.CharField(required=False)
     attributes = serializers.DictField(required=False)
+    tags = serializers.ListField(
+        child=serializers.CharField(), required=False, help_text="Replace the ones held."
+    )
     observed_at = Moment(required=False, help_text="When consent and friend status were true.")
+
+    def details(self) -> dict[str, Any]:
+        """Return what was said, with the evidence read. Raises Invalid."""
+        values = dict(self.validated_data)
+        given = proof(values)
+        values.pop("evidence_file", None)
+        return {**values, "evidence": given}
 
 
 class RecipientIn(RecipientChanges):
     account = serializers.CharField()
+
+
+class InputOut(serializers.Serializer[Any]):
+    """A fact that the verdict was decided on."""
+
+    name = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]
+    value = serializers.CharField()
+    source = serializers.CharField(  # type: ignore[assignment]
+        help_text="Who said so; blank where nobody needs to."
+    )
+    observed_at = serializers.DateTimeField(allow_null=True)
+    age_seconds = serializers.SerializerMethodField()
+
+    def get_age_seconds(self, fact: proofs.Input) -> int | None:
+        """How old the statement was when the verdict was given; null where it has no date."""
+        return None if fact.age is None else int(fact.age.total_seconds())
+
+
+class ReadingOut(serializers.Serializer[Any]):
+    """One rule, in the order in which they are asked."""
+
+    rule = serializers.CharField()
+    reason = serializers.CharField()
+    result = serializers.ChoiceField(choices=sorted(proofs.RESULTS))
 
 
 class EligibilityOut(serializers.Serializer[Any]):
@@ -58,6 +102,9 @@ class EligibilityOut(serializers.Serializer[Any]):
     consent = serializers.CharField()
     friend_status = serializers.CharField()
     rules_version = serializers.CharField()
+    at = serializers.DateTimeField()
+    inputs = InputOut(many=True)
+    reading = ReadingOut(many=True)
 
 
 class RecipientFilter(PhoneFilter):
@@ -70,6 +117,7 @@ class RecipientFilter(PhoneFilter):
     list=extend_schema(parameters=[PURPOSE]), retrieve=extend_schema(parameters=[PURPOSE])
 )
 class Recipients(
+    LedgerActs,
     PersonActs,
     ShowsNumbers,
     Resource,
@@ -86,13 +134,13 @@ class Recipients(
     def get_queryset(self) -> QuerySet[Recipient]:
         user = user_of(self.request)
         access.require(user, "recipients.view_recipient")
-        return access.limited(Recipient.objects.select_related("account"), user)
+        return access.limited(Recipient.objects.select_related("account", "reachability"), user)
 
     @extend_schema(request=RecipientIn, responses={201: RecipientOut})
     def create(self, request: Request) -> Response:
         given = RecipientIn(data=request.data)
         given.is_valid(raise_exception=True)
-        values = dict(given.validated_data)
+        values = given.details()
         account = account_named(values.pop("account"), user_of(request))
         recipient = intake.add(
             account,
@@ -110,7 +158,7 @@ class Recipients(
         given.is_valid(raise_exception=True)
         recipient = intake.change(
             self.get_object(),
-            intake.Details(**given.validated_data),
+            intake.Details(**given.details()),
             by=user_of(request),
             at=timezone.now(),
             source=Source.API,
@@ -124,26 +172,12 @@ class Recipients(
     )
     @action(detail=True)
     def eligibility(self, request: Request, pk: str) -> Response:
+        """The verdict with all that it rests on; without a template, of notifications at large."""
         recipient = self.get_object()
-        at = timezone.now()
         name = request.query_params.get("template")
-        if name:
-            template = _template(recipient, name)
-            found = audience.explain(recipient, template, at=at)
-            verdict, rule = found.verdict, found.rule
-        else:
-            asked = eligibility.Asked("lon", "transactional", at)
-            verdict, rule = eligibility.verdict(recipient, asked)
-        return Response(
-            {
-                "verdict": verdict,
-                "rule": rule,
-                "reason": audience.sentence(verdict, rule),
-                "consent": recipient.consent,
-                "friend_status": recipient.friend_status,
-                "rules_version": eligibility.VERSION,
-            }
-        )
+        template = _template(recipient, name) if name else None
+        found = audience.explain(recipient, template, at=timezone.now())
+        return Response(EligibilityOut(found).data)
 
 
 def _template(recipient: Recipient, name: str) -> MessageTemplate:

@@ -5,12 +5,15 @@ from rest_framework.routers import DefaultRouter
 
 from lineportal.api import (
     accounts,
+    audiences,
     campaigns,
     control,
     errors,
     imports,
     messages,
     recipients,
+    requests,
+    retention,
     suppressions,
     templates,
 )
@@ -22,6 +25,8 @@ router.register("templates", templates.Templates, basename="template")
 router.register("recipients/imports", imports.Imports, basename="import")
 router.register("recipients", recipients.Recipients, basename="recipient")
 router.register("suppressions", suppressions.Suppressions, basename="suppression")
+router.register("audiences", audiences.Audiences, basename="audience")
+router.register("subject-requests", requests.SubjectRequests, basename="subject-request")
 router.register("campaigns", campaigns.Campaigns, basename="campaign")
 router.register("stops", control.Stops, basename="stop")
 router.register("messages", messages.Messages, basename="message")
@@ -35,8 +40,11 @@ suppression_list = suppressions.Suppressions.as_view(
 
 account_policy = control.Policies.as_view({"get": "retrieve", "patch": "partial_update"})
 
+account_retention = retention.Retentions.as_view({"get": "retrieve", "patch": "partial_update"})
+
 urlpatterns = [
     path("v1/accounts/<slug:slug>/policy/", account_policy, name="account-policy"),
+    path("v1/accounts/<slug:slug>/retention/", account_retention, name="account-retention"),
     path("v1/suppressions/", suppression_list, name="suppression-list"),
     path("v1/", include(router.urls)),
     re_path("^v1/", errors.no_such_address),

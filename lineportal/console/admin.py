@@ -2,22 +2,26 @@
 
 from lineportal.console import (
     accounts_desk,
+    audiences_desk,
     campaigns_desk,
     control_desk,
     imports_desk,
     messages_desk,
     people_desk,
+    privacy_desk,
     suppressions_desk,
     templates_desk,
 )
 
 __all__ = [
     "accounts_desk",
+    "audiences_desk",
     "campaigns_desk",
     "control_desk",
     "imports_desk",
     "messages_desk",
     "people_desk",
+    "privacy_desk",
     "suppressions_desk",
     "templates_desk",
 ]

@@ -30,7 +30,7 @@ from lineportal.sending import (
     subject_access_pdf,
 )
 from lineportal.sending import messages as sending_messages
-from recipients import imports, intake, purposes, reveals
+from recipients import imports, intake, purposes, requests, reveals
 from templates_app import content, workflow
 from templates_app.models import MessageTemplate
 
@@ -48,6 +48,9 @@ REFUSALS = (
     intake.PersonExists,
     imports.NotWaiting,
     purposes.MissingPurpose,
+    requests.AlreadyOpen,
+    requests.NotDone,
+    requests.NotOpen,
     reveals.NoNumber,
     subject_access.Forgotten,
     subject_access_pdf.MissingFont,
@@ -194,7 +197,8 @@ class Desk(BoundedDesk):
         if obj is None or act not in self.act_labels or not self.has_view_permission(request, obj):
             raise Http404
         form_class = self.act_form(act, obj)
-        form = form_class(request.POST if request.method == "POST" else None)
+        is_sent = request.method == "POST"
+        form = form_class(request.POST, request.FILES) if is_sent else form_class()
         if request.method == "POST" and form.is_valid():
             try:
                 shown = self.do(act, obj, request, form.cleaned_data)

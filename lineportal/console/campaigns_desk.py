@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
@@ -17,13 +18,24 @@ from django.utils.formats import localize
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from unfold.widgets import UnfoldAdminFileFieldWidget
+from unfold.widgets import UnfoldAdminFileFieldWidget, UnfoldAdminSelectWidget
 
 from lineportal.accounts import access
+from lineportal.console import figures
 from lineportal.console.base import ActForm, Desk, user_of, wording
 from lineportal.console.lists import AccountFilter
-from lineportal.sending import audience, campaigns, exports, reports, retries, rows, waiting
-from lineportal.sending.models import Campaign, StopCode
+from lineportal.sending import (
+    audience,
+    campaigns,
+    exports,
+    reports,
+    retries,
+    rows,
+    trees,
+    waiting,
+)
+from lineportal.sending.breakdown import Breakdown
+from lineportal.sending.models import Campaign, SavedAudience, StopCode
 from lineportal.sending.statuses import MEANING, Status, Verdict
 from recipients.intake import Invalid
 from recipients.models import Consent, FriendStatus
@@ -45,6 +57,14 @@ _STATE_LOOK = {
 
 
 class CampaignForm(forms.ModelForm[Campaign]):
+    saved = forms.ModelChoiceField(
+        label=gettext_lazy("Audience"),
+        queryset=SavedAudience.objects.none(),
+        required=False,
+        empty_label=gettext_lazy("Everyone of the account, or as chosen below"),
+        widget=UnfoldAdminSelectWidget,
+        help_text=gettext_lazy("The campaign takes a copy of its filter as it is now."),
+    )
     consent = forms.MultipleChoiceField(
         label=gettext_lazy("Only with consent"),
         choices=Consent.choices,
@@ -89,6 +109,11 @@ class CampaignForm(forms.ModelForm[Campaign]):
         account, template = cleaned.get("account"), cleaned.get("template")
         if account and template and template.account_id != account.pk:
             self.add_error("template", _("This template belongs to another account."))
+        if saved := cleaned.get("saved"):
+            if account and saved.account_id != account.pk:
+                self.add_error("saved", _("This audience belongs to another account."))
+            if any(cleaned.get(name) for name in ("consent", "friend_status", "file")):
+                self.add_error("saved", _("Choose either an audience or the fields below it."))
         if account and cleaned.get("file"):
             try:
                 cleaned["lines"] = rows.from_file(
@@ -152,6 +177,8 @@ class CampaignDesk(Desk):
             return _("The %(n)s rows of a file") % {"n": localize(campaign.audience["rows"])}
         if not campaign.audience:
             return _("Everyone of the account; the rules exclude whom LINE would not serve")
+        if trees.is_tree(campaign.audience):
+            return trees.sentence(campaign.audience)
         return "; ".join(
             f"{name.replace('_', ' ')}: {', '.join(map(str, value))}"
             for name, value in campaign.audience.items()
@@ -181,8 +208,8 @@ class CampaignDesk(Desk):
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Sequence[str]:
         if obj is None:
             return (
-                "account", "template", "name", "consent", "friend_status", "file", "item_column",
-                "scheduled_at", "not_after", "canary_size",
+                "account", "template", "name", "saved", "consent", "friend_status", "file",
+                "item_column", "scheduled_at", "not_after", "canary_size",
             )  # fmt: skip
         return (
             "account", "template", "name", "to_whom", "scheduled_at", "not_after", "canary_size",
@@ -195,12 +222,18 @@ class CampaignDesk(Desk):
             form.base_fields["template"].queryset = access.limited(
                 MessageTemplate.objects.filter(state=State.APPROVED), request.user
             ).order_by("key", "-version")
+        if "saved" in form.base_fields:
+            # A declared field is one object for all requests; each takes its own.
+            chosen = form.base_fields["saved"] = copy.deepcopy(form.base_fields["saved"])
+            chosen.queryset = access.limited(SavedAudience.objects.order_by("name"), request.user)
         return form
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         values, at = form.cleaned_data, timezone.now()
         lines = values.get("lines")
         chosen = {name: values[name] for name in ("consent", "friend_status") if values.get(name)}
+        if values.get("saved"):
+            chosen = {"saved": values["saved"].pk}
         with transaction.atomic():
             made = campaigns.create(
                 values["account"],
@@ -234,30 +267,17 @@ class CampaignDesk(Desk):
                 return _("Send the other %(count)s messages") % queued
         if act != "start":
             return super().act_label(act, obj)
-        preview = self._preview(obj)
-        count = preview.total - preview.by_verdict.get(Verdict.EXCLUDED, 0)
+        found = self._figures(obj)
+        count = found.total - found.by("verdict").get(Verdict.EXCLUDED, 0)
         if obj.scheduled_at and obj.scheduled_at > timezone.now():
             return _("Schedule %(count)s messages") % {"count": localize(count)}
         return _("Send %(count)s messages") % {"count": localize(count)}
 
-    def _preview(self, obj: Any) -> reports.Preview:
-        """Return the counts of who would get it, judged once for a page's button and its table."""
-        if not hasattr(obj, "previewed"):
-            obj.previewed = reports.preview(audience.preview(obj, at=timezone.now()))
-        previewed: reports.Preview = obj.previewed
-        return previewed
-
     def panel(self, obj: Any, request: HttpRequest) -> dict[str, Any]:
         if obj.frozen_at is None:
-            preview = self._preview(obj)
             return {
-                "preview": preview,
                 "waits": waiting.why(obj, at=timezone.now()).sentence,
-                "verdicts": [
-                    (Verdict(code).label, preview.by_verdict.get(code, 0))
-                    for code in Verdict.values
-                ],
-                "rules": _rules(preview.by_rule),
+                **figures.shown(self._figures(obj), campaign=obj.pk),
             }
         return {**self._progress_context(obj), **wording(obj.template)}
 
@@ -297,6 +317,13 @@ class CampaignDesk(Desk):
         found: Campaign = campaign
         return found
 
+    def _figures(self, campaign: Campaign) -> Breakdown:
+        """Return the figures of a draft; worked out once for a page, as it shows them twice."""
+        if not hasattr(campaign, "figures"):
+            campaign.figures = audience.figures(campaign, at=timezone.now())  # type: ignore[attr-defined]
+        found: Breakdown = campaign.figures  # type: ignore[attr-defined]
+        return found
+
     def _progress_context(self, campaign: Campaign) -> dict[str, Any]:
         report = reports.report(campaign, at=timezone.now())
         listing = reverse("admin:sending_message_changelist")
@@ -315,14 +342,10 @@ class CampaignDesk(Desk):
                 for code in Status.values
                 if code in report.by_status
             ],
-            "rules": _rules(report.by_rule),
+            "rules": figures.rules(report.by_rule),
             "discrepancies": campaign.discrepancies.order_by("-pk")[:20],
             "is_live": campaign.state in (Campaign.State.RUNNING, Campaign.State.SCHEDULED)
             or report.by_status.get(Status.ACCEPTED, 0) > 0,
             "progress_url": reverse("admin:sending_campaign_progress", args=[campaign.pk]),
             "export_url": reverse("admin:sending_campaign_export", args=[campaign.pk]),
         }
-
-
-def _rules(by_rule: dict[str, int]) -> list[tuple[str, Any, int]]:
-    return [(code, audience.REASONS.get(code, code), n) for code, n in sorted(by_rule.items())]

@@ -95,10 +95,13 @@ class PolicyForm(forms.ModelForm[Policy]):
     class Meta:
         model = Policy
         fields = ("account", "canary_size", "second_key_above", "refused_percent",
-                  "uncertain_percent")  # fmt: skip
+                  "uncertain_percent", "cap_messages", "cap_days", "marketing_cap_messages",
+                  "marketing_cap_days", "cooling_off_days", "trigger_minutes")  # fmt: skip
 
     def __init__(self, *args: Any, **kw: Any) -> None:
         super().__init__(*args, **kw)
+        for name in policies.DAYS:
+            self.fields[name].required = False  # of use only beside a cap
         kept = windows.DEFAULTS | self.instance.windows
         for category in Category:
             hours = kept[category] or {}
@@ -115,6 +118,9 @@ class PolicyForm(forms.ModelForm[Policy]):
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
+        for name in policies.DAYS:
+            if name in cleaned:
+                cleaned[name] = cleaned[name] or getattr(self.instance, name)
         given: dict[str, Any] = {}
         for category in Category:
             begin, end = cleaned.get(f"{category}_from"), cleaned.get(f"{category}_to")
@@ -186,7 +192,7 @@ PolicyForm.declared_fields.update(_hours_fields())
 class PolicyDesk(Desk):
     view_permission = "accounts.view_officialaccount"
     form = PolicyForm
-    list_display = ("account", *PolicyForm.Meta.fields[1:])
+    list_display = ("account", *PolicyForm.Meta.fields[1:6])
     list_select_related = ("account",)
     ordering = ("account__name",)
 

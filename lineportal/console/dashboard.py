@@ -6,6 +6,7 @@ from typing import Any
 
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from lineportal.accounts import access
@@ -13,6 +14,8 @@ from lineportal.console import lists
 from lineportal.sending import reports, stops
 from lineportal.sending.models import Campaign, Message
 from lineportal.sending.statuses import Status
+from recipients import requests
+from recipients.models import SubjectRequest
 from templates_app.models import MessageTemplate, State
 
 
@@ -25,6 +28,12 @@ def context(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
             (template, reverse("admin:templates_app_messagetemplate_change", args=[template.pk]))
             for template in waiting.select_related("account").order_by("submitted_at")[:10]
         ]
+    if user.has_perm("recipients.view_subjectrequest"):
+        rows = access.limited(SubjectRequest.objects.all(), user)
+        context["overdue_requests"] = requests.overdue(rows, at=timezone.now()).count()
+        context["overdue_url"] = (
+            reverse("admin:recipients_subjectrequest_changelist") + "?due=overdue"
+        )
     if user.has_perm("sending.view_campaign"):
         held = stops.seen_by(user).filter(lifted_at__isnull=True)
         context["stops"] = [
@@ -92,6 +101,18 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
                     "recipients.view_suppression",
                 ),
                 _item(
+                    _("Audiences"),
+                    "filter_alt",
+                    "sending_savedaudience_changelist",
+                    "sending.view_savedaudience",
+                ),
+                _item(
+                    _("Requests of people"),
+                    "contact_support",
+                    "recipients_subjectrequest_changelist",
+                    "recipients.view_subjectrequest",
+                ),
+                _item(
                     _("Campaigns"),
                     "campaign",
                     "sending_campaign_changelist",
@@ -114,6 +135,8 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
                     "accounts.view_officialaccount",
                 ),
                 _item(_("Sending policies"), "rule", "sending_policy_changelist",
+                      "accounts.view_officialaccount"),
+                _item(_("Retention periods"), "auto_delete", "sending_retention_changelist",
                       "accounts.view_officialaccount"),
                 _item(_("Audit"), "history_edu", "audit_auditentry_changelist",
                       "audit.view_auditentry"),

@@ -14,10 +14,11 @@ from django.utils.html import format_html
 from django.utils.translation import gettext_lazy
 
 from lineportal.accounts import access
+from lineportal.console import figures
 from lineportal.console.base import ActForm, Desk, user_of
 from lineportal.console.campaigns_desk import LOOK
 from lineportal.console.lists import AccountFilter
-from lineportal.sending import audience, finding, history, messages, overdue
+from lineportal.sending import audience, finding, history, messages, overdue, proofs
 from lineportal.sending.models import Message
 from lineportal.sending.statuses import MEANING, Status
 from recipients import finding as naming
@@ -87,7 +88,7 @@ class MessageDesk(Desk):
         "account", "campaign", "template", "masked_phone", "item", "verdict", "rule",
         "rules_version", "consent", "friend_status", "status", "queued_at", "accepted_at",
         "delivered_at", "expires_at", "attempts", "http_status", "request_id", "detail",
-        "body_sha256",
+        "body_sha256", "values_dropped_at",
     )  # fmt: skip
     readonly_fields = ("masked_phone",)
     change_form_outer_before_template = "console/message.html"
@@ -132,7 +133,10 @@ class MessageDesk(Desk):
         return ["again"] if may and obj.status in messages.REPEATABLE else []
 
     def panel(self, obj: Any, request: HttpRequest) -> dict[str, Any]:
+        inputs, reading = proofs.of_message(obj)
         return {
+            "proof": figures.proof(inputs, reading),
+            "decided_at": proofs.decided_at(obj),
             "meaning": MEANING[Status(obj.status)],
             "reason": audience.sentence(obj.verdict, obj.rule),
             "steps": history.of(obj),

@@ -14,18 +14,23 @@ from django.utils.translation import gettext_lazy
 from lineportal.accounts import access
 from lineportal.console.base import ActForm, Desk, user_of
 from lineportal.sending import subject_access
-from recipients import reveals
-from recipients.models import Recipient
+from recipients import requests, reveals
+from recipients.models import Recipient, SubjectRequest
 
 LABELS: dict[str, Any] = {
     "reveal": gettext_lazy("Show the number"),
     "access": gettext_lazy("Hand out what we hold"),
+    "request": gettext_lazy("Enter their request"),
 }
 NOTES: dict[str, Any] = {
     "reveal": gettext_lazy("It is shown once, and who saw it and what for stays on record."),
     "access": gettext_lazy(
         "One file of everything we hold about this person, for them alone. Make sure who asks, and"
         " read it before you hand it over: staff may have named somebody else in a text."
+    ),
+    "request": gettext_lazy(
+        "What the person asks about their own data. The due date follows from the account's"
+        " country and the day it was received."
     ),
 }
 
@@ -48,14 +53,36 @@ class AccessForm(PurposeForm):
     )
 
 
-FORMS: dict[str, type[ActForm]] = {"reveal": PurposeForm, "access": AccessForm}
+class RequestForm(ActForm):
+    kind = forms.ChoiceField(label=gettext_lazy("They ask for"), choices=requests.Kind.choices)
+    received_at = forms.DateTimeField(
+        label=gettext_lazy("Received at (UTC)"),
+        required=False,
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}),
+        help_text=gettext_lazy("Empty: now. The law counts from here."),
+    )
+    note = forms.CharField(
+        label=gettext_lazy("Note"),
+        required=False,
+        max_length=200,
+        help_text=gettext_lazy("How it came, and what exactly is asked; name nobody in it."),
+    )
+
+
+FORMS: dict[str, type[ActForm]] = {
+    "reveal": PurposeForm,
+    "access": AccessForm,
+    "request": RequestForm,
+}
 
 
 def available(recipient: Recipient, user: Any) -> list[str]:
     """Return those acts that the user may do on the person now."""
     may_reveal = recipient.phone and access.may(user, reveals.REVEAL, recipient.account_id)
     may_hand_out = access.may(user, subject_access.HAND_OUT, recipient.account_id)
-    return [*(["reveal"] if may_reveal else []), *(["access"] if may_hand_out else [])]
+    may_enter = access.may(user, requests.HANDLE, recipient.account_id)
+    shown = {"reveal": may_reveal, "access": may_hand_out, "request": may_enter}
+    return [act for act, may in shown.items() if may]
 
 
 def reveal(desk: Desk, recipient: Recipient, request: HttpRequest, *, purpose: str) -> HttpResponse:
@@ -89,3 +116,10 @@ def hand_out(
     answer["Content-Disposition"] = f'attachment; filename="person-{recipient.pk}.{form}"'
     answer["Cache-Control"] = "no-store"
     return answer
+
+
+def enter_request(
+    recipient: Recipient, request: HttpRequest, details: dict[str, Any]
+) -> SubjectRequest:
+    """Open a request of the person."""
+    return requests.open_for(recipient, by=user_of(request), at=timezone.now(), **details)

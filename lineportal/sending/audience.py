@@ -1,12 +1,13 @@
 """Who a message goes to: people judged by the rules, with their values, in one SQL statement.
 
-The same SELECT previews (counts), explains (one person) and writes (messages, the skipped ones
-too), so the three can never disagree. Rules here are about the message's values and the campaign;
-rules about the person are in `recipients/eligibility.py` and come first.
+The same conditions preview (counts), explain (one person) and write (messages, the skipped ones
+too), so the three can never disagree. The SELECT is in `judging.py`, its counts in `breakdown.py`,
+what a verdict rests on in `proofs.py`.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,42 +15,20 @@ from typing import Any
 
 from django.db import connection
 from django.db.models import QuerySet
-from django.utils.functional import Promise
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
-from lineportal.sending import filters
-from lineportal.sending.models import Campaign
+from lineportal.sending import breakdown, filters, judging, own_history, policies, proofs
+from lineportal.sending.models import Campaign, CampaignRow
 from recipients import eligibility
 from recipients.models import Recipient
-from templates_app import content as contents
 from templates_app.models import MessageTemplate
 
-# Codes and sentences of the rules about values and the campaign, after those about the person.
-RULES: dict[str, Promise] = {
-    "missing_values": gettext_lazy("A placeholder of the template has no value for this person."),
-    "value_too_long": gettext_lazy("A value makes a text longer than LINE allows."),
-    "already_in_campaign": gettext_lazy("The same person and item stand in an earlier row."),
-}
-REASONS: dict[str, Promise] = {rule.code: rule.reason for rule in eligibility.RULES} | RULES
-
-# LINE counts UTF-16 units: characters outside the basic plane count twice.
-_UTF16 = (
-    "(char_length({0}) + char_length(regexp_replace({0}, '[^\\U00010000-\\U0010FFFF]', '', 'g')))"
-)
-# In addresses a byte takes three characters (%XX), unless it is one that stays as it is.
-_PERCENT_ENCODED = (
-    "(3 * octet_length({0}) - 2 * char_length(regexp_replace({0}, '[^A-Za-z0-9_.~-]', '', 'g')))"
-)
-
-
-# What `str.strip` takes off, the ideographic space among it: a value of these alone is none.
-_BLANKS = "".join(character for character in map(chr, range(1, 0x10000)) if character.isspace())
+REASONS = proofs.REASONS
 
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """The verdict for one person, and what it was decided on."""
+    """The verdict for one person, what it was decided on, and every rule as it was read."""
 
     verdict: str
     rule: str
@@ -57,39 +36,82 @@ class Explanation:
     consent: str
     friend_status: str
     rules_version: str
+    at: datetime
+    inputs: tuple[proofs.Input, ...]
+    reading: tuple[proofs.Reading, ...]
 
 
 def preview(campaign: Campaign, *, at: datetime) -> list[tuple[str, str, int]]:
     """Return (verdict, rule, count) for everyone the campaign is about, writing nothing."""
-    sql, params = _judged(campaign.template, _of(campaign), at=at, values=campaign.values)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"SELECT verdict, rule, count(*) FROM ({sql}) judged GROUP BY 1, 2 ORDER BY 1, 2",
-            params,
+    counts = figures(campaign, at=at).by("verdict", "rule")
+    return [(verdict, rule, n) for (verdict, rule), n in sorted(counts.items())]
+
+
+def figures(campaign: Campaign, *, at: datetime) -> breakdown.Breakdown:
+    """Return how many the campaign is about, by standing, verdict and rule; writes nothing."""
+    return breakdown.of(campaign.template, _of(campaign), at=at, values=campaign.values)
+
+
+def figures_of_account(account_id: int, service: str, *, at: datetime) -> breakdown.Breakdown:
+    """Return how many people of an account a service reaches in general, whatever is sent."""
+    people = judging.Filter(Recipient.objects.filter(account_id=account_id))
+    return breakdown.of(judging.in_general(account_id, service), people, at=at, values={})
+
+
+def people(campaign: Campaign) -> QuerySet[Recipient]:
+    """Return the people a campaign is about, before any rule."""
+    if "rows" in campaign.audience:
+        rows = CampaignRow.objects.filter(campaign=campaign)
+        return Recipient.objects.filter(
+            account=campaign.account, pk__in=rows.values("recipient_id")
         )
-        return list(cursor.fetchall())
+    return filters.people(campaign.account, campaign.audience)
 
 
 def explain(
     recipient: Recipient,
-    template: MessageTemplate,
+    template: MessageTemplate | None,
     *,
     at: datetime,
     values: Mapping[str, Any] | None = None,
+    service: str = eligibility.LON,
 ) -> Explanation:
-    """Return the verdict for one person and template, with its reason in one sentence."""
-    source = _Filter(Recipient.objects.filter(pk=recipient.pk))
-    sql, params = _judged(template, source, at=at, values=values or {})
+    """Return the verdict for one person and template, with all that it rests on.
+
+    Without a template: what the rules say of a transactional message of the service in general.
+    """
+    if template is None:
+        template = judging.in_general(recipient.account_id, service)
+    policy = policies.of(recipient.account_id)
+    source = judging.Filter(Recipient.objects.filter(pk=recipient.pk))
+    sql, params = judging.judged(template, source, at=at, values=values or {})
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT verdict, rule FROM ({sql}) judged", params)
-        [(verdict, rule)] = cursor.fetchall()
+        cursor.execute(
+            "SELECT verdict, rule, consent, friend_status, values, triggered_at"
+            f" FROM ({sql}) judged",
+            params,
+        )
+        [(verdict, rule, consent, friend_status, held, triggered_at)] = cursor.fetchall()
+    facts = Recipient.objects.get(pk=recipient.pk)
+    facts.consent, facts.friend_status = consent, friend_status  # as they were judged
     return Explanation(
         verdict=verdict,
         rule=rule,
         reason=sentence(verdict, rule),
-        consent=recipient.consent,
-        friend_status=recipient.friend_status,
-        rules_version=eligibility.VERSION,
+        consent=consent,
+        friend_status=friend_status,
+        rules_version=own_history.rules_version(policy, category=template.category),
+        at=at,
+        inputs=proofs.inputs(
+            facts, template, policy, at=at, values=json.loads(held), triggered_at=triggered_at
+        ),
+        reading=proofs.reading(
+            rule,
+            eligibility.Asked(template.service, template.category, at),
+            switched_on=own_history.switched_on(policy, category=template.category),
+            has_values=bool(template.placeholders),
+            has_rows=False,
+        ),
     )
 
 
@@ -117,9 +139,9 @@ def write_campaign(
     `after` and `through` limit it to people with ids behind the one and up to the other.
     """
     source = _of(campaign)
-    if isinstance(source, _Filter):
+    if isinstance(source, judging.Filter):
         people = source.people.filter(pk__gt=after)
-        source = _Filter(people if through is None else people.filter(pk__lte=through))
+        source = judging.Filter(people if through is None else people.filter(pk__lte=through))
     sql, params = _insert(
         campaign.template,
         source,
@@ -142,9 +164,10 @@ def write_one(
     values: Mapping[str, Any],
     not_after: datetime | None,
     by: int | None,
+    triggered_at: datetime | None = None,
 ) -> int:
     """Write a one-off message, queued or skipped; return its id."""
-    source = _Filter(Recipient.objects.filter(pk=recipient.pk))
+    source = judging.Filter(Recipient.objects.filter(pk=recipient.pk))
     sql, params = _insert(
         template,
         source,
@@ -153,6 +176,7 @@ def write_one(
         campaign=None,
         not_after=not_after,
         by=by,
+        triggered_at=triggered_at,
     )
     with connection.cursor() as cursor:
         cursor.execute(f"{sql} RETURNING id", params)
@@ -160,170 +184,38 @@ def write_one(
     return int(pk)
 
 
-@dataclass(frozen=True, slots=True)
-class _Filter:
-    """People chosen by a filter: one message each."""
-
-    people: QuerySet[Recipient]
-
-
-@dataclass(frozen=True, slots=True)
-class _Rows:
-    """People named by the rows of the campaign's own file: one message per row."""
-
-    campaign_id: int
-    people: QuerySet[Recipient]
-
-
-def _of(campaign: Campaign) -> _Filter | _Rows:
+def _of(campaign: Campaign) -> judging.Filter | judging.Rows:
     if "rows" in campaign.audience:
-        return _Rows(campaign.pk, Recipient.objects.filter(account=campaign.account))
-    return _Filter(filters.people(campaign.account, campaign.audience))
-
-
-def _judged(
-    template: MessageTemplate,
-    source: _Filter | _Rows,
-    *,
-    at: datetime,
-    values: Mapping[str, Any],
-) -> tuple[str, list[Any]]:
-    """Return the SELECT that every use shares, and its parameters.
-
-    Columns: recipient_id, address, consent, friend_status, item, values, rule, verdict.
-    """
-    asked = eligibility.Asked(service=template.service, category=template.category, at=at)
-    person_sql, person_params = (
-        source.people.annotate(rule=eligibility.first_excluding(asked))
-        .order_by()
-        .values_list(
-            "pk",
-            "rule",
-            "phone",
-            "line_user_id",
-            "consent",
-            "friend_status",
-            "attributes",
-        )
-        .query.sql_with_params()
-    )
-    row_values, item, repeat, rows_join, rows_params = "'{}'::jsonb", "''", "1", "", []
-    if isinstance(source, _Rows):
-        row_values, item = "line.values", "line.item"
-        repeat = "row_number() OVER (PARTITION BY line.recipient_id, line.item ORDER BY line.row)"
-        rows_join = (
-            " JOIN sending_campaignrow line ON line.recipient_id = person.id"
-            " AND line.campaign_id = %s"
-        )
-        rows_params = [source.campaign_id]
-    names = template.placeholders
-    values_sql, values_params = _values(names, values, row_values)
-    row_number = "line.row" if rows_join else "0"
-    address = "person.phone" if template.service == "lon" else "person.line_user_id"
-    too_long, too_long_params = _too_long(template)
-    missing = "NOT filled.values ?& %s" if names else "false"
-    missing_params: list[Any] = [names] if names else []
-    # OFFSET 0 keeps PostgreSQL from folding the levels into one, which would work every rule out
-    # again wherever its result is used.
-    sql = f"""
-        SELECT recipient_id, address, consent, friend_status, values, rule,
-               CASE WHEN repeat > 1 THEN item || ' (row ' || row_number || ')' ELSE item END
-                   AS item,
-               CASE WHEN rule <> '' THEN 'excluded'
-                    WHEN %s = 'lon' AND consent = 'not_set' THEN 'send_pending_consent'
-                    ELSE 'send' END AS verdict
-        FROM (
-            SELECT filled.*,
-                   CASE WHEN person_rule <> '' THEN person_rule
-                        WHEN {missing} THEN 'missing_values'
-                        WHEN {too_long} THEN 'value_too_long'
-                        WHEN repeat > 1 THEN 'already_in_campaign'
-                        ELSE '' END AS rule
-            FROM (
-                SELECT person.id AS recipient_id, {address} AS address, person.consent,
-                       person.friend_status, person.rule AS person_rule, {item} AS item,
-                       {repeat} AS repeat, {row_number} AS row_number, {values_sql} AS values
-                FROM ({person_sql} OFFSET 0) AS person
-                    (id, rule, phone, line_user_id, consent, friend_status, attributes)
-                {rows_join}
-                OFFSET 0
-            ) filled
-            OFFSET 0
-        ) ruled
-    """
-    params = [
-        template.service,
-        *missing_params,
-        *too_long_params,
-        *values_params,
-        *person_params,
-        *rows_params,
-    ]
-    return sql, params
-
-
-def _values(names: list[str], values: Mapping[str, Any], row_values: str) -> tuple[str, list[Any]]:
-    """Return SQL for the frozen values: the row's, else the campaign's, else the person's own."""
-    if not names:
-        return "'{}'::jsonb", []
-    pairs, params = [], []
-    for name in names:
-        pairs.append(
-            f"%s::text, COALESCE(NULLIF(btrim({row_values} ->> %s, %s), ''), NULLIF(%s, ''),"
-            " NULLIF(btrim(person.attributes ->> %s, %s), ''))"
-        )
-        given = values.get(name)
-        own = "" if given is None else str(given).strip()
-        params += [name, name, _BLANKS, own, name, _BLANKS]
-    return f"jsonb_strip_nulls(jsonb_build_object({', '.join(pairs)}))", params
-
-
-def _too_long(template: MessageTemplate) -> tuple[str, list[Any]]:
-    """Return SQL that is true when a text would pass its limit with the frozen values."""
-    conditions, params = [], []
-    for part in contents.parts(template.content, service=template.service):
-        names = contents.PLACEHOLDER.findall(part.text)
-        if not names:
-            continue
-        room = part.limit - contents.utf16_units(contents.PLACEHOLDER.sub("", part.text))
-        value = "(filled.values ->> %s)"
-        exact = _PERCENT_ENCODED if part.is_url else _UTF16
-        # Bytes are never fewer than UTF-16 units, and the exact count is dear: ask it only then.
-        bound = f"3 * octet_length({value})" if part.is_url else f"octet_length({value})"
-        conditions.append(
-            f"CASE WHEN {' + '.join(bound for _name in names)} > %s"
-            f" THEN {' + '.join(exact.format(value) for _name in names)} > %s ELSE false END"
-        )
-        params += [*names, room]
-        for name in names:
-            params += [name, name]
-        params.append(room)
-    return " OR ".join(conditions) or "false", params
+        return judging.Rows(campaign.pk, Recipient.objects.filter(account=campaign.account))
+    return judging.Filter(filters.people(campaign.account, campaign.audience))
 
 
 def _insert(
     template: MessageTemplate,
-    source: _Filter | _Rows,
+    source: judging.Filter | judging.Rows,
     *,
     at: datetime,
     values: Mapping[str, Any],
     campaign: Campaign | None,
     not_after: datetime | None,
     by: int | None,
+    triggered_at: datetime | None = None,
 ) -> tuple[str, list[Any]]:
-    judged, params = _judged(template, source, at=at, values=values)
+    judged, params = judging.judged(
+        template, source, at=at, values=values, triggered_at=triggered_at
+    )
     sql = f"""
         INSERT INTO sending_message (
             account_id, campaign_id, template_id, recipient_id, item, service, verdict, rule,
             rules_version, consent, friend_status, address, values, body_template_hash,
-            status, queued_at, ready_at, not_after, changed_at, reference, attempts,
+            status, queued_at, ready_at, triggered_at, not_after, changed_at, reference, attempts,
             body_sha256, request_id, outcome, detail, created_by_id
         )
         SELECT %s, %s, %s, recipient_id, item, %s, verdict, rule,
                %s, consent, friend_status,
                CASE WHEN rule = '' THEN address ELSE '' END,
                values, %s,
-               CASE WHEN rule = '' THEN 'queued' ELSE 'skipped' END, %s, %s, %s, %s,
+               CASE WHEN rule = '' THEN 'queued' ELSE 'skipped' END, %s, %s, triggered_at, %s, %s,
                CASE WHEN rule = '' THEN gen_random_uuid() END, 0, '', '', '', '', %s
         FROM ({judged}) judged
     """
@@ -332,7 +224,7 @@ def _insert(
         campaign.pk if campaign else None,
         template.pk,
         template.service,
-        eligibility.VERSION,
+        own_history.rules_version(policies.of(template.account_id), category=template.category),
         template.content_hash,
         at,
         at,

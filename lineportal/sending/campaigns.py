@@ -18,7 +18,14 @@ from django.utils.translation import gettext as _
 from lineportal.accounts import access
 from lineportal.accounts.models import OfficialAccount, Road
 from lineportal.audit import chain
-from lineportal.sending import filters, freezing, lanes, policies
+from lineportal.sending import (
+    filters,
+    freezing,
+    lanes,
+    own_history,
+    policies,
+    saved_audiences,
+)
 from lineportal.sending.models import Campaign, Message, StopCode
 from lineportal.sending.statuses import SOURCES, Status
 from recipients import siblings
@@ -83,7 +90,8 @@ def create(
 ) -> Campaign:
     """Make a draft campaign on an approved version; rows of a file are added by `rows.add`.
 
-    `canary_size`: so many are sent first; without it the account's own, if any.
+    `audience`: a filter, or {"saved": id}, whose filter is copied. `canary_size`: so many are sent
+    first; without it the account's own, if any.
     Raises PermissionDenied, Invalid, NameTaken, WrongState.
     """
     access.require(by, ADD, account)
@@ -101,16 +109,16 @@ def create(
         canary_size = policies.of(account.pk).canary_size
     elif not 1 <= canary_size <= CANARY_LIMIT:
         raise Invalid("canary_size", _("Give a whole number from 1 to 1,000,000."))
-    audience = dict(audience or {})
+    own_history.trigger_of(values or {})
+    audience = saved_audiences.resolved(account, audience or {})
     if "rows" not in audience:
         try:
-            filters.people(account, audience)
+            filters.check(account, audience)
         except filters.InvalidAudience as error:
             raise Invalid("audience", str(error)) from error
     else:
-        siblings.hold_all(
-            besides=account
-        )  # for `rows.add`, before the audit chain's lock, which is everybody's
+        # For `rows.add`, before the audit chain's lock, which is everybody's.
+        siblings.hold_all(besides=account)
     taken = Campaign.objects.filter(account=account, name=name).first()
     if taken is not None:
         raise _name_taken(taken)

@@ -10,8 +10,8 @@ from uuid import UUID
 from django.db import connection
 
 from lineportal.accounts.models import Road
-from lineportal.sending import windows
-from lineportal.sending.models import Campaign, Message
+from lineportal.sending import own_history, policies, windows
+from lineportal.sending.models import Campaign, Message, Policy
 from lineportal.sending.statuses import SOURCES, Status
 from recipients import eligibility
 from templates_app.models import State
@@ -43,6 +43,7 @@ class _Taken:
     recipient_id: int
     category: str
     not_after: datetime | None
+    purpose: str  # of a marketing template; opt-outs may name one
 
 
 def take(road: Road, token: UUID, *, limit: int, at: datetime) -> tuple[int, list[Claimed]]:
@@ -60,7 +61,7 @@ def take(road: Road, token: UUID, *, limit: int, at: datetime) -> tuple[int, lis
             break
         rest = limit - len(found)
         found += _lease(road, campaign, token, closed=closed, limit=rest, at=at)
-    return len(found), _judged_again(found, at=at)
+    return len(found), _judged_again(found, road.account_id, at=at)
 
 
 def _running(road: Road, *, closed: list[str]) -> list[Campaign]:
@@ -81,6 +82,11 @@ def _running(road: Road, *, closed: list[str]) -> list[Campaign]:
 # needed, even while the statistics do not know yet of the million rows just written.
 _CATEGORY = """(SELECT template.category FROM templates_app_messagetemplate template
                 WHERE template.id = message.template_id AND template.state = 'approved')"""
+
+
+_PURPOSE = """(SELECT CASE WHEN template.category = 'marketing' THEN template.purpose ELSE '' END
+               FROM templates_app_messagetemplate template
+               WHERE template.id = message.template_id)"""
 
 
 def _lease(
@@ -106,7 +112,8 @@ def _lease(
                     message.body_template_hash, message.attempts,
                     message.service <> 'oa' OR message.attempt_started_at IS NULL
                         OR message.attempt_started_at > %(forgotten)s AS may_be_repeated,
-                    message.recipient_id, {_CATEGORY} AS category, message.not_after
+                    message.recipient_id, {_CATEGORY} AS category, message.not_after,
+                    {_PURPOSE} AS purpose
                 FROM sending_message message
                 WHERE message.account_id = %(account)s AND message.service = %(service)s
                   AND {which} AND message.status = 'queued' AND message.ready_at <= %(at)s
@@ -154,6 +161,7 @@ def _taken(
     recipient_id: int,
     category: str,
     not_after: datetime | None,
+    purpose: str,
 ) -> _Taken:
     message = Claimed(
         pk,
@@ -167,29 +175,38 @@ def _taken(
         attempts,
         may_be_repeated,
     )
-    return _Taken(message, recipient_id, category, not_after)
+    return _Taken(message, recipient_id, category, not_after, purpose)
 
 
-def _judged_again(found: list[_Taken], *, at: datetime) -> list[Claimed]:
+def _judged_again(found: list[_Taken], account_id: int, *, at: datetime) -> list[Claimed]:
     """Apply every rule to what was taken; return the messages that may still go out, by id."""
     kept: list[Claimed] = []
     late: list[int] = []
-    excluded: dict[int, str] = {}
-    for service, category in {(each.message.service, each.category) for each in found}:
-        group = [
-            each for each in found if each.message.service == service and each.category == category
-        ]
-        asked = eligibility.Asked(service=service, category=category, at=at)
+    excluded: dict[str, dict[int, str]] = {}  # rule by id, by the version of the rules
+    groups: dict[tuple[str, str, str], list[_Taken]] = {}
+    for each in found:
+        groups.setdefault((each.message.service, each.category, each.purpose), []).append(each)
+    policy = policies.of(account_id) if found else Policy()
+    for (service, category, purpose), group in groups.items():
+        asked = eligibility.Asked(service=service, category=category, at=at, purpose=purpose)
         rules = eligibility.excluded([each.recipient_id for each in group], asked)
+        told = own_history.excluded(
+            [each.message.id for each in group if each.recipient_id not in rules],
+            policy,
+            service=service,
+            category=category,
+            at=at,
+        )
+        version = own_history.rules_version(policy, category=category)
         for each in group:
             if each.not_after and each.not_after <= at:
                 late.append(each.message.id)
-            elif rule := rules.get(each.recipient_id):
-                excluded[each.message.id] = rule
+            elif rule := rules.get(each.recipient_id) or told.get(each.message.id):
+                excluded.setdefault(version, {})[each.message.id] = rule
             else:
                 kept.append(each.message)
-    if excluded:
-        _skip(excluded, at=at)
+    for version, by_id in excluded.items():
+        _skip(by_id, version, at=at)
     if late:
         Message.objects.filter(pk__in=late, status__in=SOURCES[Status.CANCELLED]).update(
             status=Status.CANCELLED,
@@ -199,7 +216,7 @@ def _judged_again(found: list[_Taken], *, at: datetime) -> list[Claimed]:
     return sorted(kept, key=lambda message: message.id)
 
 
-def _skip(rules: dict[int, str], *, at: datetime) -> None:
+def _skip(rules: dict[int, str], version: str, *, at: datetime) -> None:
     """Exclude messages (rule by id), with the consent and friend status that are held now."""
     with connection.cursor() as cursor:
         cursor.execute(
@@ -214,7 +231,7 @@ def _skip(rules: dict[int, str], *, at: datetime) -> None:
               AND message.status = ANY(%(sources)s)
             """,
             {
-                "version": eligibility.VERSION,
+                "version": version,
                 "at": at,
                 "ids": list(rules),
                 "rules": list(rules.values()),

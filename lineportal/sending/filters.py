@@ -1,22 +1,64 @@
-"""The people of an account that a campaign's filter names, before any rule is applied."""
+"""The people of an account that a filter names, before any rule is applied.
+
+A filter is a flat object (FILTERS) or a tree (`trees.py`). Names come from closed lists and values
+are only ever bound parameters; each condition is true or false for everybody, never unknown, so
+that `none` is exactly what `any` leaves over.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import reduce
+from operator import and_, or_
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import (
+    BooleanField,
+    Case,
+    DateField,
+    DecimalField,
+    Exists,
+    F,
+    Func,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+    TextField,
+    Value,
+    When,
+)
+from django.db.models.expressions import Combinable
+from django.db.models.functions import Cast, Coalesce, Left, Replace, StrIndex
+from django.db.models.lookups import Exact, GreaterThan, LessThan
 from django.utils.translation import gettext as _
 
 from lineportal.accounts.models import OfficialAccount
+from lineportal.sending import conditions, trees
+from lineportal.sending.conditions import Condition, Field, Operator
+from lineportal.sending.models import Message
 from recipients import phones, words
-from recipients.models import Consent, FriendStatus, Recipient
+from recipients.models import Consent, FriendStatus, ImportedPerson, Recipient, RecipientImport
 
 FILTERS = ("consent", "friend_status", "phones", "line_user_ids", "recipients", "attributes")
+InvalidAudience = trees.InvalidAudience
+
+# What `str.strip` takes off, the ideographic space among it: a value of these alone is empty.
+_BLANKS = "".join(character for character in map(chr, range(1, 0x10000)) if character.isspace())
 
 
-class InvalidAudience(Exception):
-    """The audience cannot be understood; the text says what it may hold."""
+def check(account: OfficialAccount, audience: Mapping[str, Any]) -> None:
+    """Raise InvalidAudience unless the filter is understood and what it names is the account's."""
+    people(account, audience)
+    if not trees.is_tree(audience):
+        return
+    tree = trees.read(audience, zone=account.timezone)
+    named = {each.value for each in trees.leaves(tree) if each.field == Field.IMPORT}
+    found = RecipientImport.objects.filter(account=account, pk__in=named)
+    if unknown := sorted(named - set(found.values_list("pk", flat=True))):
+        raise InvalidAudience(
+            _("The account has no import %(id)s; see its list of imports.") % {"id": unknown[0]}
+        )
 
 
 def people(account: OfficialAccount, audience: Mapping[str, Any]) -> QuerySet[Recipient]:
@@ -25,6 +67,8 @@ def people(account: OfficialAccount, audience: Mapping[str, Any]) -> QuerySet[Re
     Raises InvalidAudience.
     """
     rows = Recipient.objects.filter(account=account)
+    if trees.is_tree(audience):
+        return rows.filter(_of_tree(trees.read(audience, zone=account.timezone)))
     if unknown := sorted(set(audience) - set(FILTERS)):
         raise InvalidAudience(
             _("Unknown filter: %(names)s. Known are: %(known)s.")
@@ -84,3 +128,112 @@ def _listed(value: Any, name: str) -> list[str]:
     if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
         raise InvalidAudience(_("“%(name)s” is a text or a list of texts.") % {"name": name})
     return texts
+
+
+def _of_tree(tree: trees.Tree) -> Q:
+    parts = [
+        _of_condition(branch) if isinstance(branch, Condition) else _of_tree(branch)
+        for branch in tree.branches
+    ]
+    if tree.match == trees.Match.ALL:
+        return reduce(and_, parts)
+    found = reduce(or_, parts)
+    return ~found if tree.match == trees.Match.NONE else found
+
+
+def _of_condition(condition: Condition) -> Q:
+    match condition.field:
+        case Field.ATTRIBUTE:
+            return _of_attribute(condition)
+        case Field.TAG:
+            holds = Q(tags__contains=[condition.value])
+        case Field.LAST_OUTCOME:
+            newest = Message.objects.filter(recipient=OuterRef("pk")).order_by("-pk")
+            status = Coalesce(
+                Subquery(newest.values("status")[:1]), _bound(""), output_field=TextField()
+            )
+            return _of_text(condition, status)
+        case Field.IMPORT:
+            holds = Q(
+                Exists(
+                    ImportedPerson.objects.filter(
+                        recipient_import_id=condition.value, recipient_id=OuterRef("pk")
+                    )
+                )
+            )
+        case Field.ADDED_AT | Field.UPDATED_AT:
+            column = "created_at" if condition.field == Field.ADDED_AT else "updated_at"
+            side = "lt" if condition.operator == Operator.BEFORE else "gte"
+            return Q(**{f"{column}__{side}": condition.value})
+        case _:
+            holds = Q(**{condition.field.value: condition.value})
+    return ~holds if condition.operator in (Operator.IS_NOT, Operator.HAS_NOT) else holds
+
+
+def _of_attribute(condition: Condition) -> Q:
+    # Not Django's own path into JSON, which takes a name of digits for a place in a list.
+    found = Func(
+        F("attributes"), Cast(_bound(condition.name), TextField()),
+        template="(%(expressions)s)", arg_joiner=" ->> ", output_field=TextField(),
+    )  # fmt: skip
+    return _of_text(condition, Coalesce(found, _bound(""), output_field=TextField()))
+
+
+def _of_text(condition: Condition, text: Combinable) -> Q:
+    value = condition.value
+    bare = Func(text, _bound(_BLANKS), function="btrim", output_field=TextField())
+    match condition.operator:
+        case Operator.IS:
+            return Q(Exact(text, _bound(value)))
+        case Operator.IS_NOT:
+            return ~Q(Exact(text, _bound(value)))
+        case Operator.CONTAINS:
+            return Q(GreaterThan(StrIndex(text, _bound(value)), Value(0)))
+        case Operator.STARTS_WITH:
+            return Q(_true("starts_with", text, _bound(value)))
+        case Operator.IS_EMPTY:
+            return Q(Exact(bare, _bound("")))
+        case Operator.IS_FILLED:
+            return ~Q(Exact(bare, _bound("")))
+        case Operator.BEFORE | Operator.AFTER:
+            day = Left(bare, 10, output_field=TextField())
+            is_day = Q(_matches(bare, f"^{conditions.DAY}($|[T ])")) & Q(
+                _true("pg_input_is_valid", day, _bound("date"))
+            )
+            return _compared(condition, is_day, Cast(day, DateField()), DateField())
+        case _:
+            is_number = Q(_matches(bare, f"^{conditions.NUMBER}$"))
+            bare_digits = Replace(bare, _bound(","), _bound(""), output_field=TextField())
+            # Cast() would write numeric(None, None).
+            number = Func(
+                bare_digits, template="(%(expressions)s)::numeric", output_field=DecimalField()
+            )
+            return _compared(condition, is_number, number, DecimalField())
+
+
+def _compared(condition: Condition, is_readable: Q, read: Combinable, kind: Any) -> Q:
+    """Return the comparison, false where the text cannot be read: CASE never casts it then."""
+    is_below = condition.operator in (Operator.BEFORE, Operator.LESS)
+    compare: Callable[..., Any] = LessThan if is_below else GreaterThan
+    holds = compare(read, Value(condition.value, output_field=kind))
+    return Q(
+        Exact(
+            Case(When(is_readable, then=holds), default=Value(False), output_field=BooleanField()),
+            Value(True),
+        )
+    )
+
+
+def _matches(text: Combinable, pattern: str) -> Func:
+    return Func(
+        text, _bound(pattern), template="(%(expressions)s)", arg_joiner=" ~ ",
+        output_field=BooleanField(),
+    )  # fmt: skip
+
+
+def _true(function: str, *arguments: Combinable) -> Func:
+    return Func(*arguments, function=function, output_field=BooleanField())
+
+
+def _bound(text: Any) -> Value:
+    return Value(text, output_field=TextField())

@@ -21,7 +21,7 @@ from lineportal.logs import MASK
 from lineportal.sending import inbox
 from lineportal.sending.models import Attempt, CampaignRow, Message, RequestKey
 from lineportal.sending.statuses import SOURCES, Status, Verdict
-from recipients import eligibility, erasure, uploads, upsert
+from recipients import eligibility, erasure, requests, uploads, upsert
 from recipients.models import Recipient, RecipientImport
 from recipients.sheets import encodings
 
@@ -61,7 +61,7 @@ def _erase(recipient: Recipient, *, at: datetime, by: User | None, reason: str) 
     if recipient.erased_at is not None:
         return recipient
     names = names_in_bodies(recipient)
-    phone, line_user_id = recipient.phone, recipient.line_user_id
+    line_user_id = recipient.line_user_id
     messages = Message.objects.filter(recipient=recipient)
     messages.filter(status__in=SOURCES[Status.SKIPPED]).update(
         status=Status.SKIPPED,
@@ -74,16 +74,24 @@ def _erase(recipient: Recipient, *, at: datetime, by: User | None, reason: str) 
     CampaignRow.objects.filter(recipient=recipient).update(values={}, item="")
     _seal_requests(recipient)
     _empty_webhooks(recipient.account_id, line_user_id or "", names)
-    _empty_refused_rows(recipient.account_id, phone, line_user_id)
-    _drop_trials(recipient.account_id, phone, line_user_id)
-    _take_out_of_texts(recipient.account_id, phone, line_user_id)
+    for phone in _numbers_of(recipient):
+        _empty_refused_rows(recipient.account_id, phone, line_user_id)
+        _drop_trials(recipient.account_id, phone, line_user_id)
+        _take_out_of_texts(recipient.account_id, phone, line_user_id)
+    requests.forget_words(recipient)
     # Last, as it ends with the audit entry.
     return erasure.erase(recipient, at=at, by=by, reason=reason)
 
 
+def _numbers_of(recipient: Recipient) -> list[str | None]:
+    """Return the numbers that stand for the person in what is kept, or one None."""
+    return [number for number in (recipient.phone, recipient.former_phone) if number] or [None]
+
+
 def names_in_bodies(recipient: Recipient) -> list[bytes]:
     """Return what a webhook's body may name the person by: id, number, and our delivery tags."""
-    names = [recipient.line_user_id or "", (recipient.phone or "").removeprefix("+")]
+    names = [recipient.line_user_id or ""]
+    names += [(phone or "").removeprefix("+") for phone in _numbers_of(recipient)]
     mine = Message.objects.filter(recipient=recipient, reference__isnull=False)
     references = list(mine.values_list("reference", flat=True))
     references += Attempt.objects.filter(message__recipient=recipient).values_list(

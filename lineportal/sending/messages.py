@@ -50,6 +50,7 @@ def request(
     by: User,
     at: datetime,
     not_after: datetime | None = None,
+    triggered_at: datetime | None = None,
 ) -> Message:
     """Make one message, queued or skipped; a repeat of the key answers the first one.
 
@@ -72,7 +73,13 @@ def request(
                 values = {}  # nothing is kept of somebody who asked to be forgotten
             _check_values(template, recipient, values)
             pk = audience.write_one(
-                recipient, template, at=at, values=values, not_after=not_after, by=by.pk
+                recipient,
+                template,
+                at=at,
+                values=values,
+                not_after=not_after,
+                by=by.pk,
+                triggered_at=triggered_at,
             )
             message = Message.objects.get(pk=pk)
             if message.verdict != Verdict.EXCLUDED and not_after and not_after <= at:

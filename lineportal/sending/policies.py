@@ -1,4 +1,7 @@
-"""What an account asks of its campaigns: canary, second key, and the limits of the breakers."""
+"""What an account asks of its campaigns: canary, second key, limits of the breakers, caps.
+
+The caps, the cooling-off and the age of triggers are rules about people: `own_history.py`.
+"""
 
 from __future__ import annotations
 
@@ -18,9 +21,29 @@ from lineportal.sending.models import Policy
 from recipients.intake import Invalid
 
 CHANGE = "accounts.manage_accounts"
-_COUNTS = ("canary_size", "second_key_above")  # or None: off
+# Or None: off.
+_COUNTS = (
+    "canary_size",
+    "second_key_above",
+    "cap_messages",
+    "marketing_cap_messages",
+    "cooling_off_days",
+    "trigger_minutes",
+)
+DAYS = ("cap_days", "marketing_cap_days")
 _PERCENTS = ("refused_percent", "uncertain_percent")
-FIELDS = (*_COUNTS, *_PERCENTS, "windows")
+FIELDS = (*_COUNTS, *DAYS, *_PERCENTS, "windows")
+# The largest number of each; 10,000,000 where none is said.
+_TOPS = {
+    "refused_percent": 100,
+    "uncertain_percent": 100,
+    "cap_messages": 1_000,
+    "cap_days": 366,
+    "marketing_cap_messages": 1_000,
+    "marketing_cap_days": 366,
+    "cooling_off_days": 366,
+    "trigger_minutes": 527_040,  # 366 days
+}
 
 
 def of(account_id: int) -> Policy:
@@ -45,7 +68,7 @@ def change(
             continue
         if name in _COUNTS and value is None:
             continue
-        top = 100 if name in _PERCENTS else 10_000_000
+        top = _TOPS.get(name, 10_000_000)
         if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= top:
             raise Invalid(name, _("Give a whole number from 1 to %(top)d.") % {"top": top})
     policy, _is_new = Policy.objects.select_for_update().get_or_create(account=account)

@@ -1,4 +1,7 @@
-"""What delivery events and silence do to messages. A late event wins over everything before it."""
+"""What delivery events and silence do to messages. A late event wins over everything before it.
+
+A delivery also shows that its person can be reached; it says nothing of what they agreed to.
+"""
 
 from __future__ import annotations
 
@@ -53,13 +56,27 @@ def apply(told: Iterable[tuple[int, Event]], *, at: datetime) -> int:
                 FROM sending_message message JOIN matched ON matched.id = message.id
                 WHERE message.account_id = matched.account_id
                 ORDER BY message.id FOR UPDATE OF message
+            ), moved AS (
+                UPDATE sending_message message SET status = 'delivered', changed_at = %(at)s,
+                    delivered_at = locked.occurred_at, leased_until = NULL,
+                    accepted_at = COALESCE(message.accepted_at, locked.occurred_at)
+                FROM locked
+                WHERE message.id = locked.id
+                  AND message.attempts > 0 AND message.status = ANY(%(sources)s)
+                RETURNING message.id, message.recipient_id, message.delivered_at,
+                    message.erased_at
+            ), reached AS (
+                -- Sorted, so that all messages are locked before the first of these, and these in
+                -- the order of ids.
+                INSERT INTO recipients_reachability AS held (recipient_id, reached_at, message_id)
+                SELECT DISTINCT ON (recipient_id) recipient_id, delivered_at, id FROM moved
+                WHERE erased_at IS NULL
+                ORDER BY recipient_id, delivered_at DESC, id
+                ON CONFLICT (recipient_id) DO UPDATE
+                SET reached_at = EXCLUDED.reached_at, message_id = EXCLUDED.message_id
+                WHERE held.reached_at < EXCLUDED.reached_at
             )
-            UPDATE sending_message message SET status = 'delivered', changed_at = %(at)s,
-                delivered_at = locked.occurred_at, leased_until = NULL,
-                accepted_at = COALESCE(message.accepted_at, locked.occurred_at)
-            FROM locked
-            WHERE message.id = locked.id
-              AND message.attempts > 0 AND message.status = ANY(%(sources)s)
+            SELECT count(*) FROM moved
             """,
             {
                 "delivered": json.dumps(delivered),
@@ -67,7 +84,8 @@ def apply(told: Iterable[tuple[int, Event]], *, at: datetime) -> int:
                 "sources": [status.value for status in SOURCES[Status.DELIVERED]],
             },
         )
-        return int(cursor.rowcount)
+        [(moved,)] = cursor.fetchall()
+        return int(moved)
 
 
 def expire(

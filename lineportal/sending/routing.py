@@ -21,6 +21,7 @@ from lineportal.accounts.models import Country, OfficialAccount, Road, Service
 from lineportal.audit import chain
 from lineportal.providers import PROVIDERS, SUPPORTED
 from lineportal.providers.line import BadCredentials, LineProvider, check_credentials
+from lineportal.sending.models import Retention
 from recipients import siblings
 from recipients.intake import Invalid
 
@@ -80,6 +81,7 @@ def open_account(
                 webhook_id=secrets.token_urlsafe(24),
                 created_at=at,
             )
+            Retention.objects.create(account=account)
             for each in services:
                 Road.objects.create(
                     account=account,

@@ -12,6 +12,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from lineportal.accounts.models import OfficialAccount
+from lineportal.sending import own_history
 from lineportal.sending.models import Campaign, CampaignRow
 from recipients import erasure, intake, phones, sheets, siblings, words
 from recipients.intake import Invalid
@@ -129,6 +130,10 @@ def _line(number: int, cells: Mapping[str, str], *, account: OfficialAccount, it
     if len(item) > ITEM_LIMIT:
         raise Invalid("item", _("the item has more than 100 characters"))
     values = {name: cell for name, cell in cells.items() if name not in _KEYS}
+    if values.get(own_history.TRIGGER):
+        values[own_history.TRIGGER] = own_history.read_moment(
+            values[own_history.TRIGGER]
+        ).isoformat()
     return Line(number, phone, line_user_id, item, values)
 
 

@@ -26,7 +26,7 @@ from lineportal.audit.models import AuditEntry
 from lineportal.sending import forgetting, inbox, subject_access_pdf
 from lineportal.sending.models import Attempt, CampaignRow, Message, RequestKey, WebhookEvent
 from recipients import purposes
-from recipients.models import ImportedPerson, ImportRefusal, Recipient, Suppression
+from recipients.models import ImportedPerson, ImportRefusal, Reachability, Recipient, Suppression
 from templates_app import rendering
 from templates_app.models import MessageTemplate
 
@@ -102,9 +102,15 @@ def gather(recipient: Recipient, *, at: datetime) -> dict[str, Any]:
             recipient,
             ("id", "phone", "phone_country", "line_user_id", "consent", "consent_source",
              "consent_observed_at", "friend_status", "friend_source", "friend_observed_at",
-             "attributes", "tags", "created_at", "updated_at"),
-        ),
+             "attributes", "tags", "phone_since", "former_phone", "closed_at", "created_at",
+             "updated_at"),
+        )
+        | {"reached_at": _reached_at(recipient)},
         "consent_history": _consent_history(recipient, own),
+        "legal_bases": _rows(
+            recipient.legal_bases.order_by("id"),
+            "purpose", "basis", "wording_version", "source", "given_at", "withdrawn_at",
+        ),
         "marketing_opt_outs": _rows(
             recipient.opt_outs.order_by("id"), "purpose", "opted_out_at", "source", "ended_at"
         ),
@@ -117,6 +123,10 @@ def gather(recipient: Recipient, *, at: datetime) -> dict[str, Any]:
         ),
         "messages": _messages(recipient, own),
         "events": _events(recipient, own),
+        "requests": _rows(
+            recipient.subject_requests.order_by("id"),
+            "kind", "received_at", "due_at", "state", "note", "answer", "closed_at",
+        ),
         "disclosures_and_changes": _audit(recipient),
     }  # fmt: skip
 
@@ -125,7 +135,8 @@ class _Own:
     """Tells what names the person from what names others, in texts and in what LINE told us."""
 
     def __init__(self, recipient: Recipient) -> None:
-        spelled = forgetting.patterns(recipient.phone, recipient.line_user_id)
+        number = recipient.phone or recipient.former_phone
+        spelled = forgetting.patterns(number, recipient.line_user_id)
         self._names = re.compile(
             "|".join(rf"(?<![0-9])(?:{each})(?![0-9a-f])" for each in spelled) or r"(?!)",
             re.IGNORECASE,
@@ -161,12 +172,19 @@ def _rows(rows: QuerySet[Any], *names: str, **renamed: Any) -> list[dict[str, An
 def _consent_history(recipient: Recipient, own: _Own) -> list[dict[str, Any]]:
     records = _rows(
         recipient.ledger.order_by("recorded_at", "id"),
-        "subject", "value", "previous", "observed_at", "is_dated", "recorded_at", "source",
-        "source_reference", said=F("evidence__text"),
+        "subject", "purpose", "legal_basis", "value", "previous", "observed_at", "is_dated",
+        "recorded_at", "source", "source_reference", "wording_version", "evidence_sha256",
+        said=F("evidence__text"), evidence_file=F("evidence__file_name"),
     )  # fmt: skip
     for record in records:
         record["evidence"] = own.text(record.pop("said") or "")
+        record["evidence_file"] = own.text(record["evidence_file"] or "")
     return records
+
+
+def _reached_at(recipient: Recipient) -> datetime | None:
+    found = Reachability.objects.filter(recipient=recipient).first()
+    return found.reached_at if found else None
 
 
 def _suppressions(recipient: Recipient, own: _Own) -> list[dict[str, Any]]:
@@ -227,7 +245,7 @@ def _messages(recipient: Recipient, own: _Own) -> list[dict[str, Any]]:
                 message,
                 ("service", "address", "item", "values", "status", "verdict", "rule",
                  "rules_version", "consent", "friend_status", "queued_at", "accepted_at",
-                 "delivered_at", "reference", "outcome"),
+                 "delivered_at", "values_dropped_at", "reference", "outcome"),
             ),
             "detail": own.text(message.detail),
             "text": _said(templates[message.template_id], message.values),

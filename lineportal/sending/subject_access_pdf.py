@@ -109,6 +109,7 @@ def _titles() -> dict[str, str]:
     return {
         "person": _("You"),
         "consent_history": _("Consent and friend status, as we learned of them"),
+        "legal_bases": _("What we rest our messages on"),
         "marketing_opt_outs": _("Marketing you asked us not to send"),
         "suppressions": _("When your number was closed to messages"),
         "imports": _("Files that you were in"),
@@ -116,6 +117,7 @@ def _titles() -> dict[str, str]:
         "campaign_rows": _("Rows of campaigns about you"),
         "messages": _("Messages"),
         "events": _("What LINE told us about you and our messages"),
+        "requests": _("What you asked of us"),
         "disclosures_and_changes": _("What was done with your record, and what for"),
     }
 

@@ -28,6 +28,7 @@ from lineportal.sending import (
     receipts,
     reconcile,
     reports,
+    retention,
     timekeeping,
     withdrawal,
     worker,
@@ -165,6 +166,17 @@ async def reconcile_counts(timestamp: int) -> None:
             "campaign %s had %d counted as %s, but %d rows", each.campaign_id, each.tallied,
             each.status, each.counted,
         )  # fmt: skip
+
+
+@app.periodic(cron="23 * * * *")
+@app.task(name="lineportal.keep_periods", queueing_lock="keep_periods", lock="keep_periods")
+async def keep_periods(timestamp: int) -> None:
+    """Empty what is kept for longer than its account asks, batch by batch."""
+    at = await in_database(clock.now)
+    steps = retention.batches(at=at)
+    # A worker that is told to stop leaves the rest to the next hour.
+    while not places.is_closing and await in_database(next, steps, None):
+        pass
 
 
 @app.periodic(cron="* * * * * */2")

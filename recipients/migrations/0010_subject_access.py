@@ -12,6 +12,6 @@ class Migration(migrations.Migration):
     operations = [
         migrations.AlterModelOptions(
             name='recipient',
-            options={'permissions': [('import_recipient', 'May import recipients from files'), ('suppress_recipient', 'May suppress phone numbers'), ('erase_recipient', 'May erase a person'), ('reveal_phone', 'May see whole phone numbers'), ('subject_access', 'May hand out everything held about a person')], 'verbose_name': 'recipient', 'verbose_name_plural': 'recipients'},
+            options={'permissions': [('import_recipient', 'May import recipients from files'), ('suppress_recipient', 'May suppress phone numbers'), ('erase_recipient', 'May erase a person'), ('reassign_recipient', 'May close a person whose number was re-issued'), ('reveal_phone', 'May see whole phone numbers'), ('subject_access', 'May hand out everything held about a person')], 'verbose_name': 'recipient', 'verbose_name_plural': 'recipients'},
         ),
     ]

@@ -8,8 +8,16 @@ from recipients.models.imports import (
     ImportRefusal,
     RecipientImport,
 )
-from recipients.models.ledger import ConsentEvidence, ConsentRecord, MarketingOptOut
+from recipients.models.ledger import (
+    ConsentEvidence,
+    ConsentRecord,
+    LegalBasis,
+    LegalBasisKind,
+    MarketingOptOut,
+    Reachability,
+)
 from recipients.models.people import Consent, FriendStatus, Recipient, Source
+from recipients.models.requests import SubjectRequest
 
 __all__ = [
     "ColumnMeaning",
@@ -21,9 +29,13 @@ __all__ = [
     "ImportPart",
     "ImportRefusal",
     "ImportedPerson",
+    "LegalBasis",
+    "LegalBasisKind",
     "MarketingOptOut",
+    "Reachability",
     "Recipient",
     "RecipientImport",
     "Source",
+    "SubjectRequest",
     "Suppression",
 ]

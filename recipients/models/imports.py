@@ -66,6 +66,7 @@ class RecipientImport(models.Model):
     created_at = models.DateTimeField()
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
+    rows_emptied_at = models.DateTimeField(null=True, blank=True)  # its refused rows, by retention
 
     class Meta:
         verbose_name = _("import")

@@ -43,7 +43,8 @@ class Source(models.TextChoices):
     ASSUMED = "assumed", _("assumed for a new person")
     IMPORT = "import", _("an imported file")
     API = "api", _("an API caller")
-    PERSON = "person", _("entered in the console")
+    PERSON = "person", _("the person's own word, entered in the console")
+    RECORDS = "records", _("our records, entered by staff")
     LINE = "line", _("an event from LINE")
 
 
@@ -73,6 +74,10 @@ class Recipient(models.Model):
     tags = ArrayField(models.CharField(max_length=50), default=list, blank=True, db_default=[])
     created_at = models.DateTimeField()
     updated_at = models.DateTimeField()
+    # Of a number known to be re-issued: since when it is this person's, see `reassign`
+    phone_since = models.DateTimeField(null=True, blank=True)
+    former_phone = models.CharField(max_length=16, null=True, blank=True)  # re-issued to another
+    closed_at = models.DateTimeField(null=True, blank=True)  # re-issued, and no address is left
     erased_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
@@ -82,6 +87,7 @@ class Recipient(models.Model):
             ("import_recipient", "May import recipients from files"),
             ("suppress_recipient", "May suppress phone numbers"),
             ("erase_recipient", "May erase a person"),
+            ("reassign_recipient", "May close a person whose number was re-issued"),
             ("reveal_phone", "May see whole phone numbers"),
             ("subject_access", "May hand out everything held about a person"),
         ]
@@ -99,7 +105,8 @@ class Recipient(models.Model):
             models.CheckConstraint(
                 condition=Q(phone__isnull=False)
                 | Q(line_user_id__isnull=False)
-                | Q(erased_at__isnull=False),
+                | Q(erased_at__isnull=False)
+                | Q(closed_at__isnull=False),
                 name="a_recipient_can_be_addressed",
             ),
             models.CheckConstraint(
@@ -119,6 +126,12 @@ class Recipient(models.Model):
             ),
         ]
         indexes: ClassVar = [
+            # "Why was this number written to last year", if it was another person's then
+            models.Index(
+                fields=["former_phone"],
+                condition=Q(former_phone__isnull=False),
+                name="recipient_by_former_phone",
+            ),
             # Counts and filters of the audience by consent and friend status, and the list by
             # account, consent and friend status, newest first
             models.Index(

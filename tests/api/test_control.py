@@ -109,6 +109,10 @@ def test_a_policy_refuses_what_it_cannot_keep(account: OfficialAccount, manager_
     for wrong in (
         {"refused_percent": 0},
         {"canary_size": "all"},
+        {"cap_messages": 0},
+        {"cap_days": None},
+        {"cooling_off_days": 367},
+        {"trigger_minutes": -1},
         {"windows": {"marketing": {"from": "21:00", "to": "09:00"}}},
         {"windows": "always"},
     ):
@@ -116,6 +120,27 @@ def test_a_policy_refuses_what_it_cannot_keep(account: OfficialAccount, manager_
         assert (answer.status_code, answer.json()["error"]) == (400, "invalid"), wrong
     assert manager_api.get(path).json() == before
     assert Api(factories.user("sender")).patch(path, {"canary_size": 1}).status_code == 403
+
+
+def test_a_cap_is_switched_on_and_off_by_the_api(
+    account: OfficialAccount, manager_api: Api, sender_api: Api
+) -> None:
+    path = f"accounts/{account.slug}/policy/"
+    told = {
+        "account": account.slug,
+        "template": "parcel",
+        "phone": factories.phone(77),
+        "values": factories.VALUES,
+    }
+
+    answer = manager_api.patch(path, {"cap_messages": 1, "cap_days": 2})
+
+    assert (answer.json()["cap_messages"], answer.json()["cap_days"]) == (1, 2)
+    assert sender_api.post("messages/", told, **{"Idempotency-Key": "1"}).status_code == 202
+    second = sender_api.post("messages/", told, **{"Idempotency-Key": "2"})
+    assert (second.status_code, second.json()["rule"]) == (422, "frequency_cap")
+    assert manager_api.patch(path, {"cap_messages": None}).json()["cap_messages"] is None
+    assert sender_api.post("messages/", told, **{"Idempotency-Key": "3"}).status_code == 202
 
 
 def test_what_failed_is_sent_again_by_the_api(

@@ -49,6 +49,7 @@ def refused(answer: HttpResponse, status: int, code: str) -> dict[str, Any]:
     "path",
     [
         f"templates/{BEYOND}/", f"recipients/{BEYOND}/", f"campaigns/{BEYOND}/report/",
+        f"audiences/{BEYOND}/", f"audiences/{BEYOND}/count/", "audiences/%00/",
         f"messages/{BEYOND}/", f"suppressions/{BEYOND}/", f"recipients/imports/{BEYOND}/",
         f"recipients/{BEYOND}/eligibility/", "templates/abc/", "templates/%00/", "templates/²/",
         "templates/-1/", "accounts/%00/", "accounts/nobody/", "messages/%ED%A0%80/",
@@ -64,7 +65,9 @@ def test_what_is_not_there_is_not_found(path: str, api: Api) -> None:
     ["cursor=abc", "cursor=cD1hYmM=", "cursor=cD05OTk5OTk5OTk5OTk5OTk5OTk5OTk=", "cursor=bz0tMQ=="],
     ids=["no base64", "p=abc", "p=9999...", "o=-1"],
 )
-@pytest.mark.parametrize("path", ["templates/", "recipients/", "campaigns/", "accounts/"])
+@pytest.mark.parametrize(
+    "path", ["templates/", "recipients/", "campaigns/", "accounts/", "audiences/"]
+)
 def test_a_cursor_of_ones_own_is_not_found(path: str, query: str, api: Api) -> None:
     refused(api.get(f"{path}?{query}"), 404, "not_found")
 
@@ -121,6 +124,7 @@ def test_another_method_is_refused(api: Api, template: MessageTemplate) -> None:
         refused(answer, 405, "method_not_allowed")
 
 
+AGREED = {"all": [{"field": "consent", "operator": "is", "value": "agreed"}]}
 ODD_VALUES: dict[str, str] = {
     "nul": '"a\\u0000b"',
     "surrogate": '"\\ud800"',
@@ -139,6 +143,9 @@ ODD_VALUES: dict[str, str] = {
         ("recipients/", '{"account": "thai-post", "phone": "0899999999", "x": %s}'),
         ("messages/", '{"account": "thai-post", "template": %s, "phone": "0899999999"}'),
         ("campaigns/", '{"account": "thai-post", "template": "parcel", "audience": %s}'),
+        ("audiences/", '{"account": "thai-post", "name": "n", "filter": %s}'),
+        ("audiences/count/", '{"account": "thai-post", "filter": {"all": [{"field": "attribute",'
+         ' "name": "a", "operator": "greater", "value": %s}]}}'),
     ],
 )  # fmt: skip
 def test_json_that_cannot_be_stored_is_refused(path: str, body: str, value: str, api: Api) -> None:
@@ -163,6 +170,27 @@ def test_json_that_cannot_be_stored_is_refused(path: str, body: str, value: str,
         ("campaigns/", {"audience": {"rows": [{"phone": "0812300001", "item": "x" * 101}]}}),
         ("campaigns/", {"audience": {"rows": ["0812300001"]}}),
         ("campaigns/", {"audience": "everyone"}),
+        ("campaigns/", {"audience": {"saved": 10**30}}),
+        ("campaigns/", {"audience": {"saved": True}}),
+        ("campaigns/", {"audience": {"saved": "1"}}),
+        ("campaigns/", {"audience": {"saved": 1, "consent": "agreed"}}),
+        ("campaigns/", {"audience": {"saved": 1, "rows": []}}),
+        ("campaigns/", {"audience": {"all": []}}),
+        ("campaigns/", {"audience": {"all": [{"field": "id", "operator": "is", "value": 1}]}}),
+        ("audiences/", {"name": " "}),
+        ("audiences/", {"name": "x" * 101}),
+        ("audiences/", {"filter": None}),
+        ("audiences/", {"filter": []}),
+        ("audiences/", {"filter": {}}),
+        ("audiences/", {"filter": {"phones": ["0812300001"]}}),
+        ("audiences/", {"filter": {"rows": 5}}),
+        ("audiences/", {"filter": {"saved": 1}}),
+        ("audiences/", {"filter": {"any": [[]]}}),
+        ("audiences/", {"filter": {"any": {"field": "tag"}}}),
+        ("audiences/count/", {"filter": "all"}),
+        ("audiences/count/", {"filter": {"rows": 5}}),
+        ("audiences/count/", {"filter": {"nobody": []}}),
+        ("audiences/count/", {"account": "nobody"}),
         ("campaigns/", {"template": True}),
         ("campaigns/", {"template": 10**30}),
         ("campaigns/", {"template": "²"}),
@@ -190,6 +218,8 @@ def test_a_value_that_cannot_be_is_refused_in_its_place(
 ) -> None:
     sound: dict[str, Any] = {
         "campaigns/": {"account": "thai-post", "template": "parcel", "name": "n"},
+        "audiences/": {"account": "thai-post", "name": "n", "filter": AGREED},
+        "audiences/count/": {"account": "thai-post", "filter": AGREED},
         "recipients/": {"account": "thai-post", "phone": "0899999999"},
         "suppressions/": {"account": "thai-post", "phone": "0899999999", "reason": "asked"},
     }[path]

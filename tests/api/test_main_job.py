@@ -79,11 +79,16 @@ def test_the_whole_job_by_api(
         f"recipients/{recipient['id']}/eligibility/?template={template['id']}"
     ).json()
     assert (verdict["verdict"], verdict["rule"]) == ("send", "")
+    assert {fact["name"] for fact in verdict["inputs"]} >= {"consent", "friend_status", "values"}
+    assert {read["result"] for read in verdict["reading"]} == {"passed", "not_asked"}
 
     campaign = {"account": "thai-post", "template": "parcel", "name": "first"}
     pk = manager_api.post("campaigns/", campaign).json()["id"]
     preview = manager_api.get(f"campaigns/{pk}/preview/").json()
     assert preview == {"total": 1, "by_verdict": {"send": 1}, "by_rule": {}}
+    matrix = manager_api.get(f"campaigns/{pk}/matrix/").json()
+    assert (matrix["total"], matrix["by_rule"], len(matrix["matrix"])) == (1, {"": 1}, 9)
+    assert sum(cell["n"] for cell in matrix["matrix"]) == 1
     assert manager_api.post(f"campaigns/{pk}/start/").status_code in (200, 202)
     drain()
     report = manager_api.get(f"campaigns/{pk}/report/").json()

@@ -18,6 +18,7 @@ from django.db import connection
 
 from lineportal.accounts import keys
 from lineportal.accounts.models import OfficialAccount, Road
+from lineportal.sending import saved_audiences
 from lineportal.sending.models import Campaign, Message
 from recipients.models import Recipient, Suppression
 from templates_app import workflow
@@ -158,6 +159,27 @@ def test_a_campaign_of_everyone_is_counted_dry_and_then_started(
     assert "status queued 1" in run(*words)
     assert "status skipped 1" in run(*words, "--resume")
     assert Message.objects.count() == 2
+
+
+def test_a_campaign_goes_to_a_saved_audience_by_its_name(
+    account: OfficialAccount, template: MessageTemplate, at: datetime, tmp_path: Path
+) -> None:
+    for n, consent in enumerate(("agreed", "not_set", "not_set")):
+        factories.recipient(account, n, consent=consent)
+    tree = {"none": [{"field": "consent", "operator": "is", "value": "agreed"}]}
+    saved_audiences.create(
+        account, name="the others", filter=tree, by=factories.user("sender"), at=at
+    )
+    words = ("start_campaign", "--account", "thai-post", "--template", "parcel", "--name", "n")
+
+    assert "“the other”" in refusal(*words, "--audience", "the other")
+    file = tmp_path / "rows.csv"
+    file.write_text(HEADER, encoding="utf-8")
+    assert "not both" in refusal(*words, "--audience", "the others", "--file", str(file))
+    assert "total 2" in run(*words, "--audience", "the others", "--dry-run")
+    assert not Campaign.objects.exists()
+    assert "status queued 2" in run(*words, "--audience", "the others")
+    assert Campaign.objects.get().audience == tree
 
 
 def test_a_dry_run_of_a_paused_campaign_does_not_resume_it(

@@ -112,6 +112,31 @@ def test_a_policy_is_set_by_plain_fields(account: OfficialAccount, manager: User
     assert "2026-12-31, 2027-01-04" in page
 
 
+def test_a_policy_switches_the_rules_about_our_own_history_on(
+    account: OfficialAccount, manager: User
+) -> None:
+    client = client_of(manager)
+    form = {
+        "account": account.pk,
+        "refused_percent": "60",
+        "uncertain_percent": "25",
+        "cap_messages": "3",
+        "cap_days": "30",
+        "cooling_off_days": "14",
+        "trigger_minutes": "120",
+    }
+
+    answer = client.post(reverse("admin:sending_policy_add"), form)
+
+    assert answer.status_code == 302, answer.content.decode()[-3000:]
+    policy = Policy.objects.get()
+    assert (policy.cap_messages, policy.cap_days) == (3, 30)
+    assert (policy.marketing_cap_messages, policy.marketing_cap_days) == (None, 7)
+    assert (policy.cooling_off_days, policy.trigger_minutes) == (14, 120)
+    page = client.get(reverse("admin:sending_policy_change", args=[policy.pk])).content.decode()
+    assert "Leave a person alone for so many days after LINE refused." in page
+
+
 def test_hours_that_end_before_they_begin_are_refused_at_their_field(
     account: OfficialAccount, manager: User
 ) -> None:

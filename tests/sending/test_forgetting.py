@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 import uuid
@@ -18,7 +19,7 @@ from lineportal.accounts.models import AccountScope, OfficialAccount
 from lineportal.audit import chain
 from lineportal.audit.models import AuditEntry
 from lineportal.providers.line import phone_hash
-from lineportal.sending import campaigns, forgetting, inbox, messages, rows
+from lineportal.sending import campaigns, forgetting, inbox, messages, reissued, rows
 from lineportal.sending.models import (
     Attempt,
     Message,
@@ -27,8 +28,14 @@ from lineportal.sending.models import (
     WebhookEvent,
 )
 from lineportal.sending.statuses import Status
-from recipients import friendship, imports
-from recipients.models import ConsentEvidence, ConsentRecord, Recipient, RecipientImport
+from recipients import erasure, friendship, imports, rebuild
+from recipients.models import (
+    ConsentEvidence,
+    ConsentRecord,
+    Reachability,
+    Recipient,
+    RecipientImport,
+)
 from tests import factories
 from tests.api.client import Api
 from tests.webhooks.test_line_webhook import body_of, event
@@ -99,6 +106,13 @@ def in_every_table(account: OfficialAccount, api: Api, at: datetime) -> Recipien
     person = Recipient.objects.get(pk=made.json()["id"])
     for record in ConsentRecord.objects.filter(recipient=person):
         ConsentEvidence.objects.create(record=record, text=f"{NAME} told us from {NATIONAL}")
+    scan = {"name": f"{NATIONAL}.txt", "content": base64.b64encode(NAME.encode()).decode()}
+    for act, words in (
+        ("basis", {"purpose": "news", "basis": "consent"}), ("marketing", {"value": "opted_out"}),
+    ):  # fmt: skip
+        body = {**words, "evidence": f"{act}: {NAME}", "evidence_file": scan}
+        assert api.post(f"recipients/{person.pk}/{act}/", body).status_code == 200
+    assert ConsentEvidence.objects.filter(file__isnull=False).count() == 2
 
     job = imports.receive(
         account, name=f"only {NATIONAL}.csv", at=at, by=by, source_text=f"call of {PHONE}",
@@ -186,6 +200,11 @@ def test_nothing_names_the_person_after(
     assert set(Message.objects.filter(recipient=person).values_list("status", "rule")) == {
         ("skipped", "erased"), ("delivered", ""),
     }  # fmt: skip
+    # Of the ledger that we know, what and when stay; what proved it is gone, but for its digest.
+    assert not ConsentEvidence.objects.exists()
+    assert ConsentRecord.objects.exclude(evidence_sha256="").count() == 2
+    assert not Reachability.objects.filter(recipient=person).exists()
+    assert not list(rebuild.differences())
     # Nobody else is touched.
     inbox.read(at=at)
     other.refresh_from_db()
@@ -283,6 +302,43 @@ def test_a_message_under_way_still_gets_its_answer(
     inbox.read(at=at + SECOND)
     under_way.refresh_from_db()
     assert under_way.status == Status.DELIVERED
+
+
+def test_a_former_owner_is_forgotten_with_the_number_they_had(
+    person: Recipient, account: OfficialAccount, at: datetime
+) -> None:
+    at += 60 * SECOND  # what is held was told before
+    [made] = reissued.take(person, at=at, by=None, reason=f"{NAME} gave {NATIONAL} back")
+    Reachability.objects.update_or_create(
+        recipient=made.now, defaults={"reached_at": at, "message_id": 1}
+    )
+
+    forgetting.erase(made.former, at=at, by=None)
+
+    # What is left is the new owner's row with their number, and nothing else.
+    assert found() == {"recipients_recipient": 1}
+    made.now.refresh_from_db()
+    assert (made.now.phone, made.now.erased_at, made.now.consent) == (PHONE, None, "not_set")
+    assert Reachability.objects.get().recipient_id == made.now.pk
+    assert not erasure.is_erased(account, PHONE)
+
+
+def test_a_late_receipt_leaves_no_reachability_of_the_forgotten(
+    account: OfficialAccount, person: Recipient, at: datetime
+) -> None:
+    Message.objects.filter(recipient=person, status=Status.QUEUED, past_attempts=None).update(
+        status=Status.SENDING, attempts=1, attempt_started_at=at
+    )
+    under_way = Message.objects.filter(recipient=person, status=Status.SENDING)[0]
+    forgetting.erase(person, at=at, by=None)
+
+    tag = event("delivery", at + SECOND, number=41, delivery={"data": under_way.reference.hex})
+    inbox.store(account.pk, provider="line", body=body_of(tag), at=at)
+    inbox.read(at=at + SECOND)
+
+    under_way.refresh_from_db()
+    assert under_way.status == Status.DELIVERED
+    assert not Reachability.objects.exists()
 
 
 MAY_ERASE = {"author": 403, "reviewer": 403, "sender": 403, "auditor": 403, "manager": 204}

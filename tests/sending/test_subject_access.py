@@ -55,10 +55,8 @@ def test_it_holds_what_every_table_holds(person: Recipient, at: datetime) -> Non
     assert pack["person"]["line_user_id"] == everywhere.USER_ID
     assert pack["person"]["attributes"]["name"] == everywhere.NAME
     counts = {name: len(rows) for name, rows in pack.items() if isinstance(rows, list)}
-    assert min(counts.values()) > 0 or counts["marketing_opt_outs"] == 0
-    assert [name for name, count in counts.items() if not count] == [
-        "marketing_opt_outs", "refused_rows",
-    ]  # fmt: skip
+    assert [name for name, count in counts.items() if not count] == ["refused_rows", "requests"]
+    assert pack["person"]["reached_at"]
     assert counts["messages"] == person.messages.count()
     assert counts["consent_history"] == person.ledger.count()
     assert any(everywhere.NAME in word for each in pack["messages"] for word in each["text"])

@@ -11,6 +11,8 @@ from lineportal.sending.models.campaign import (
 from lineportal.sending.models.control import Pace, Policy, Stop
 from lineportal.sending.models.inbox import WebhookDelivery, WebhookEvent
 from lineportal.sending.models.message import Attempt, Lease, Message, RequestKey
+from lineportal.sending.models.retention import Retention
+from lineportal.sending.models.saved import SavedAudience
 
 __all__ = [
     "Attempt",
@@ -22,6 +24,8 @@ __all__ = [
     "Pace",
     "Policy",
     "RequestKey",
+    "Retention",
+    "SavedAudience",
     "Stop",
     "StopCode",
     "Stroke",

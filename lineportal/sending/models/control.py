@@ -30,6 +30,28 @@ class Policy(models.Model):
     uncertain_percent = models.PositiveSmallIntegerField(
         default=25, help_text=_("Pause when more of the last attempts ended uncertain.")
     )
+    cap_messages = models.PositiveSmallIntegerField(
+        null=True, blank=True, help_text=_("At most so many messages to one person. Empty: off.")
+    )
+    cap_days = models.PositiveSmallIntegerField(
+        default=7, db_default=7, help_text=_("The cap counts so many days back.")
+    )
+    marketing_cap_messages = models.PositiveSmallIntegerField(
+        null=True, blank=True, help_text=_("The same for marketing alone. Empty: off.")
+    )
+    marketing_cap_days = models.PositiveSmallIntegerField(
+        default=7, db_default=7, help_text=_("The marketing cap counts so many days back.")
+    )
+    cooling_off_days = models.PositiveSmallIntegerField(
+        null=True,
+        blank=True,
+        help_text=_("Leave a person alone for so many days after LINE refused. Empty: off."),
+    )
+    trigger_minutes = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        help_text=_("Send nothing whose trigger is older than so many minutes. Empty: off."),
+    )
     # When each category may go out, as `windows.read` takes it.
     windows = models.JSONField(default=dict, blank=True)
 

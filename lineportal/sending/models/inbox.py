@@ -20,6 +20,7 @@ class WebhookDelivery(models.Model):
     received_at = models.DateTimeField()
     read_at = models.DateTimeField(null=True, blank=True)
     problem = models.CharField(max_length=200, blank=True)  # signed but unreadable
+    emptied_at = models.DateTimeField(null=True, blank=True)  # by the account's retention
 
     class Meta:
         verbose_name = _("webhook delivery")
@@ -27,6 +28,12 @@ class WebhookDelivery(models.Model):
         indexes: ClassVar = [
             # What the reader has still to do
             models.Index(fields=["id"], condition=Q(read_at__isnull=True), name="inbox_unread"),
+            # Retention: what is not emptied yet, oldest first
+            models.Index(
+                fields=["account", "id"],
+                condition=Q(emptied_at__isnull=True),
+                name="delivery_with_body",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -45,6 +52,7 @@ class WebhookEvent(models.Model):
     line_user_id = models.CharField(max_length=33, blank=True)
     payload = models.JSONField(default=dict)
     effect = models.CharField(max_length=40, blank=True)  # what it changed, in one word
+    emptied_at = models.DateTimeField(null=True, blank=True)  # by the account's retention
 
     class Meta:
         verbose_name = _("webhook event")
@@ -52,6 +60,14 @@ class WebhookEvent(models.Model):
         constraints: ClassVar = [
             models.UniqueConstraint(
                 fields=["account", "event_id"], name="an_event_counts_once_per_account"
+            ),
+        ]
+        indexes: ClassVar = [
+            # Retention: what is not emptied yet, oldest first
+            models.Index(
+                fields=["account", "id"],
+                condition=Q(emptied_at__isnull=True),
+                name="event_with_payload",
             ),
         ]
 

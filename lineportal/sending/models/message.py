@@ -78,6 +78,9 @@ class Message(models.Model):
     status = models.CharField(max_length=9, choices=Status)
     queued_at = models.DateTimeField()
     ready_at = models.DateTimeField()  # not sent before
+    triggered_at = models.DateTimeField(  # when what it tells of happened; null: not said
+        null=True, blank=True, db_default=None
+    )
     not_after = models.DateTimeField(null=True, blank=True)
     changed_at = models.DateTimeField()
     accepted_at = models.DateTimeField(null=True, blank=True)
@@ -176,6 +179,12 @@ class Message(models.Model):
                 fields=["account", "id"],
                 condition=Q(status="uncertain"),
                 name="message_uncertain",
+            ),
+            # Retention: what still holds values, oldest first; no change of a status touches it
+            models.Index(
+                fields=["account", "id"],
+                condition=Q(values_dropped_at__isnull=True, erased_at__isnull=True),
+                name="message_with_values",
             ),
             # The list of a campaign's messages, by status
             models.Index(fields=["campaign", "status", "id"], name="message_of_campaign"),

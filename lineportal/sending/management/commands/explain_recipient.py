@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from lineportal.accounts.models import OfficialAccount
 from lineportal.sending import audience, campaigns
-from recipients import eligibility, intake, phones
+from recipients import intake, phones, reassign
 from recipients.intake import Invalid
 from recipients.models import Recipient
 
@@ -35,18 +35,20 @@ class Command(BaseCommand):
                 f"We hold nobody with {phones.mask(number.e164)}; a first message would record"
                 " the person as not set and not a friend."
             )
-        at = timezone.now()
-        if chosen:
-            found = audience.explain(person, chosen, at=at)
-            verdict, rule, reason = found.verdict, found.rule, found.reason
-        else:
-            verdict, rule = eligibility.verdict(
-                person, eligibility.Asked("lon", "transactional", at)
+        found = audience.explain(person, chosen, at=timezone.now())
+        rule = f" ({found.rule})" if found.rule else ""
+        self.stdout.write(f"{phones.mask(number.e164)}: {found.verdict}{rule}")
+        self.stdout.write(found.reason)
+        for former in reassign.former_owners(person):
+            self.stdout.write(
+                f"before {person.phone_since:%Y-%m-%d}: recipient {former.pk}'s number"
             )
-            reason = audience.sentence(verdict, rule)
-        self.stdout.write(f"{phones.mask(number.e164)}: {verdict}{f' ({rule})' if rule else ''}")
-        self.stdout.write(reason)
-        self.stdout.write(
-            f"consent {person.consent} ({person.consent_source}), friend status"
-            f" {person.friend_status} ({person.friend_source}), rules {eligibility.VERSION}"
-        )
+        self.stdout.write("\nDecided on:")
+        for fact in found.inputs:
+            told = [fact.value, fact.source]
+            if fact.observed_at and fact.age is not None:
+                told.append(f"{fact.observed_at:%Y-%m-%d %H:%M} UTC, {fact.age.days} days ago")
+            self.stdout.write(f"  {fact.label}: {' · '.join(filter(None, told))}")
+        self.stdout.write(f"\nRules {found.rules_version}, in order:")
+        for read in found.reading:
+            self.stdout.write(f"  {read.rule}: {read.label}")

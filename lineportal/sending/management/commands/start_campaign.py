@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from lineportal.accounts.models import OfficialAccount
-from lineportal.sending import audience, campaigns, freezing, reports, rows
+from lineportal.sending import audience, campaigns, freezing, reports, rows, saved_audiences
 from lineportal.sending.models import Campaign
 from recipients.intake import Invalid
 
@@ -26,6 +26,7 @@ class Command(BaseCommand):
         parser.add_argument("--template", required=True, help="key, or id of one version")
         parser.add_argument("--name", required=True, help="unique per account")
         parser.add_argument("--file", type=Path, help="CSV or XLSX: a phone and values per row")
+        parser.add_argument("--audience", default="", help="name of a saved audience")
         parser.add_argument(
             "--item", default="", help="the column that tells a person's rows apart"
         )
@@ -86,9 +87,14 @@ class Command(BaseCommand):
             return known
         if options["item"] and not options["file"]:
             raise CommandError(_("--item names a column of --file; give both."))
+        if options["audience"] and options["file"]:
+            raise CommandError(_("Give either --audience or --file, not both."))
         with transaction.atomic():
             template = campaigns.approved_template(account, options["template"])
             lines = None
+            chosen: dict[str, Any] = {}
+            if options["audience"]:
+                chosen = {"saved": saved_audiences.named(account, options["audience"]).pk}
             if options["file"]:
                 lines = rows.from_file(
                     _read(options["file"]), account=account, item_column=options["item"]
@@ -99,7 +105,7 @@ class Command(BaseCommand):
                 name=name,
                 by=by,
                 at=at,
-                audience={"rows": len(lines)} if lines is not None else {},
+                audience={"rows": len(lines)} if lines is not None else chosen,
                 item_column=options["item"],
                 canary_size=options["canary"],
             )
