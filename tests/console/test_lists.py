@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.core.management import call_command
-from django.db import connection, transaction
+from django.db import connection, reset_queries, transaction
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
@@ -95,9 +95,11 @@ def look_at(statement: str, visit: walking.Visit) -> None:
 
 def looked_at(client: Client, visit: walking.Visit, url: str, seen: set[str]) -> Any:
     """Return a page once its statements were looked at."""
+    reset_queries()  # only so many are kept
     with CaptureQueriesContext(connection) as queries:
         page = client.get(url)
     assert page.status_code == 200, visit
+    assert len(queries), visit
     assert len(queries) <= walking.MOST_QUERIES, (visit, queries.captured_queries)
     for query in queries.captured_queries:
         if query["sql"] not in seen:
