@@ -44,6 +44,8 @@ ACTS = {
     "recipients.erase_recipient": {"manager"},
     "recipients.reveal_phone": {"manager"},
     "sending.run_campaign": {"sender", "manager"},
+    "sending.keep_savedaudience": {"sender", "manager"},
+    "sending.view_savedaudience": set(roles.ROLES),
     "sending.send_message": {"sender", "manager"},
     "sending.settle_message": {"sender", "manager"},
     "accounts.manage_accounts": {"manager"},
