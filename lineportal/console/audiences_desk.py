@@ -192,6 +192,7 @@ class _Page:
             "sentence": trees.sentence(self.saved.filter) if self.saved else "",
             "suggestions": audience_rows.suggestions(self.account) if self.is_editable else {},
             "problem": self.problem,
+            "is_marked": any(row.fault for row in self.rows),
             "counted": self.counted,
         }
 

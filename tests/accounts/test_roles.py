@@ -48,6 +48,8 @@ ACTS = {
     "recipients.handle_request": {"manager"},
     "recipients.view_subjectrequest": set(roles.ROLES),
     "sending.run_campaign": {"sender", "manager"},
+    "sending.keep_savedaudience": {"sender", "manager"},
+    "sending.view_savedaudience": set(roles.ROLES),
     "sending.send_message": {"sender", "manager"},
     "sending.settle_message": {"sender", "manager"},
     "accounts.manage_accounts": {"manager"},

@@ -26,6 +26,7 @@ LISTS = {
     "recipients_suppression": "recipients.view_suppression",
     "sending_campaign": "sending.view_campaign",
     "sending_message": "sending.view_message",
+    "sending_savedaudience": "sending.view_savedaudience",
     "accounts_officialaccount": "accounts.view_officialaccount",
     "audit_auditentry": "audit.view_auditentry",
     "accounts_apikey": "accounts.view_apikey",
@@ -37,6 +38,7 @@ ADDS = {
     "recipients_recipientimport": {"sender", "manager", "superuser"},
     "recipients_suppression": {"sender", "manager", "superuser"},
     "sending_campaign": {"sender", "manager", "superuser"},
+    "sending_savedaudience": {"sender", "manager", "superuser"},
     "accounts_officialaccount": {"manager", "superuser"},
 }
 ROLES = ("author", "reviewer", "sender", "auditor", "manager", "superuser")

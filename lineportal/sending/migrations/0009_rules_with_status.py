@@ -8,8 +8,8 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('accounts', '0002_accounts_stay'),
-        ('recipients', '0010_subject_access'),
-        ('sending', '0009_fast_lists'),
+        ('recipients', '0007_subject_access'),
+        ('sending', '0008_fast_lists'),
         ('templates_app', '0002_overdue'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]

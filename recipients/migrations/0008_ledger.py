@@ -10,7 +10,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('accounts', '0002_accounts_stay'),
-        ('recipients', '0010_subject_access'),
+        ('recipients', '0007_subject_access'),
     ]
 
     operations = [

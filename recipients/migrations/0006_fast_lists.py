@@ -9,7 +9,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('accounts', '0002_accounts_stay'),
-        ('recipients', '0007_opt_outs_in_the_ledger'),
+        ('recipients', '0005_cheaper_writes'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -9,7 +9,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('accounts', '0002_accounts_stay'),
-        ('sending', '0012_retention_periods'),
+        ('sending', '0010_retention_periods'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

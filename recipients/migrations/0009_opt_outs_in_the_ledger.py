@@ -6,7 +6,7 @@ from django.db import migrations
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('recipients', '0011_ledger'),
+        ('recipients', '0008_ledger'),
     ]
 
     operations = [

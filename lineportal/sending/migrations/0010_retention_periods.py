@@ -19,8 +19,8 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('accounts', '0002_accounts_stay'),
-        ('recipients', '0011_retention_periods'),
-        ('sending', '0010_rules_with_status'),
+        ('recipients', '0010_retention_periods'),
+        ('sending', '0009_rules_with_status'),
         ('templates_app', '0002_overdue'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]

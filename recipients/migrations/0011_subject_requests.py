@@ -11,7 +11,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('accounts', '0002_accounts_stay'),
-        ('recipients', '0011_retention_periods'),
+        ('recipients', '0010_retention_periods'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('recipients', '0010_subject_access'),
+        ('recipients', '0009_opt_outs_in_the_ledger'),
     ]
 
     operations = [

@@ -8,7 +8,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('accounts', '0002_accounts_stay'),
-        ('recipients', '0008_fast_lists'),
+        ('recipients', '0006_fast_lists'),
         ('sending', '0007_own_history'),
         ('templates_app', '0002_overdue'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
