@@ -15,8 +15,9 @@ from rest_framework.response import Response
 
 from lineportal.accounts import access
 from lineportal.api.fields import Moment, TemplateName, account_named, template_named, user_of
+from lineportal.api.proofs import InputOut, ReadingOut
 from lineportal.api.resource import Resource
-from lineportal.sending import audience, history, messages, overdue
+from lineportal.sending import audience, history, messages, overdue, proofs
 from lineportal.sending.models import Message
 from lineportal.sending.statuses import Status
 
@@ -52,6 +53,18 @@ class StepOut(serializers.Serializer[Any]):
     request_id = serializers.CharField()
 
 
+class ProofOut(serializers.Serializer[Any]):
+    """What a message was decided on, at its start or when the claim skipped it."""
+
+    verdict = serializers.CharField()
+    rule = serializers.CharField()
+    reason = serializers.CharField()
+    rules_version = serializers.CharField()
+    decided_at = serializers.DateTimeField()
+    inputs = InputOut(many=True)
+    reading = ReadingOut(many=True)
+
+
 class MessageIn(serializers.Serializer[Any]):
     account = serializers.CharField()
     template = TemplateName()
@@ -79,7 +92,9 @@ class MessageMade(serializers.Serializer[Any]):
 
 class Messages(Resource, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Message]):
     scope = "messages"
-    scopes_of = dict.fromkeys(("retrieve", "history"), ("messages", "campaigns", "reports"))
+    scopes_of = dict.fromkeys(
+        ("retrieve", "history", "proof"), ("messages", "campaigns", "reports")
+    )
     serializer_class = MessageOut
     queryset = Message.objects.none()
 
@@ -93,6 +108,23 @@ class Messages(Resource, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Mess
     def history(self, request: Request, pk: str) -> Response:
         """Every attempt, answer and event of the message, oldest first."""
         return Response(StepOut(history.of(self.get_object()), many=True).data)
+
+    @extend_schema(responses=ProofOut)
+    @action(detail=True)
+    def proof(self, request: Request, pk: str) -> Response:
+        """Why it was sent or not: what was held of the person then, and the rules as read."""
+        message = self.get_object()
+        inputs, reading = proofs.of_message(message)
+        found = {
+            "verdict": message.verdict,
+            "rule": message.rule,
+            "reason": audience.sentence(message.verdict, message.rule),
+            "rules_version": message.rules_version,
+            "decided_at": proofs.decided_at(message),
+            "inputs": inputs,
+            "reading": reading,
+        }
+        return Response(ProofOut(found).data)
 
     @extend_schema(
         request=MessageIn,

@@ -18,8 +18,9 @@ from lineportal.api.fields import Moment, PhoneFilter, account_named, user_of
 from lineportal.api.ledger import LedgerActs, Proven, proof
 from lineportal.api.numbers import PURPOSE, PhoneText, ShowsNumbers
 from lineportal.api.privacy import PersonActs
+from lineportal.api.proofs import InputOut, ReadingOut
 from lineportal.api.resource import Resource
-from lineportal.sending import audience, proofs
+from lineportal.sending import audience
 from recipients import intake
 from recipients.intake import Invalid
 from recipients.models import Recipient, Source
@@ -68,31 +69,6 @@ class RecipientChanges(Proven):
 
 class RecipientIn(RecipientChanges):
     account = serializers.CharField()
-
-
-class InputOut(serializers.Serializer[Any]):
-    """A fact that the verdict was decided on."""
-
-    name = serializers.CharField()
-    label = serializers.CharField()  # type: ignore[assignment]
-    value = serializers.CharField()
-    source = serializers.CharField(  # type: ignore[assignment]
-        help_text="Who said so; blank where nobody needs to."
-    )
-    observed_at = serializers.DateTimeField(allow_null=True)
-    age_seconds = serializers.SerializerMethodField()
-
-    def get_age_seconds(self, fact: proofs.Input) -> int | None:
-        """How old the statement was when the verdict was given; null where it has no date."""
-        return None if fact.age is None else int(fact.age.total_seconds())
-
-
-class ReadingOut(serializers.Serializer[Any]):
-    """One rule, in the order in which they are asked."""
-
-    rule = serializers.CharField()
-    reason = serializers.CharField()
-    result = serializers.ChoiceField(choices=sorted(proofs.RESULTS))
 
 
 class EligibilityOut(serializers.Serializer[Any]):

@@ -94,6 +94,9 @@ def test_the_whole_job_by_api(
     report = manager_api.get(f"campaigns/{pk}/report/").json()
     assert (report["total"], report["by_status"]) == (1, {"accepted": 1})
     [message] = manager_api.get(f"campaigns/{pk}/messages/").json()["results"]
+    proof = manager_api.get(f"messages/{message['id']}/proof/").json()
+    assert (proof["verdict"], proof["rules_version"]) == ("send", verdict["rules_version"])
+    assert proof["reading"] == verdict["reading"]
     assert message["reference"] == line.sends()[0]["tag"]
     assert message["template_version"] == 1
 

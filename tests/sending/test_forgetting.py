@@ -22,6 +22,7 @@ from lineportal.providers.line import phone_hash
 from lineportal.sending import campaigns, forgetting, inbox, messages, reissued, rows
 from lineportal.sending.models import (
     Attempt,
+    Campaign,
     Message,
     RequestKey,
     WebhookDelivery,
@@ -146,6 +147,8 @@ def in_every_table(account: OfficialAccount, api: Api, at: datetime) -> Recipien
     own = campaigns.create(account, template=parcel, name=f"to {NATIONAL}", by=by, at=at)
     rows.add(own, lines, at=at)
     campaigns.start(own, by=by, at=at)
+    chosen = {"phones": [NATIONAL, "0812300077"], "line_user_ids": USER_ID}
+    campaigns.create(account, template=parcel, name="by number", by=by, at=at, audience=chosen)
     for n, template in enumerate((parcel, news, parcel)):
         to = {"line_user_id": USER_ID} if template is news else {"phone": NATIONAL}
         answer = api.post(
@@ -195,6 +198,8 @@ def test_nothing_names_the_person_after(
 
     assert answer.status_code == 204
     assert found() == {}
+    chosen = Campaign.objects.get(name="by number").audience
+    assert chosen == {"phones": ["0812300077"], "line_user_ids": []}  # nobody, not everybody
     assert Message.objects.count() == counts
     assert ConsentRecord.objects.count() >= ledger
     assert set(Message.objects.filter(recipient=person).values_list("status", "rule")) == {
