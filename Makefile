@@ -7,10 +7,10 @@ BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test bench bench-sending drills check fmt run worker simulator schema lock clean
+.PHONY: help install demo test bench bench-sending bench-recipients drills check fmt run worker simulator schema lock clean
 
 help: ## list these commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
 
 install: ## make .venv and install requirements.txt into it (only when that has changed)
 	@PYTHON='$(PYTHON)' sh .ci/install
@@ -26,6 +26,11 @@ bench: install ## ratios of the main path against a floor, in one run
 
 bench-sending: install ## the engine against floors and peers, in one run (about 12 minutes)
 	@$(BIN)/python -m pytest -q -s tests/benchmarks/bench_sending.py tests/benchmarks/bench_webhooks.py
+
+# What an import costs is printed first, where its benchmark is there.
+bench-recipients: install ## previews and lists of a million people (LINEPORTAL_BENCH_RECIPIENTS for fewer)
+	@$(BIN)/python -m pytest -q -s $(wildcard tests/benchmarks/bench_import.py) \
+		tests/benchmarks/bench_recipients.py
 
 drills: install ## faults with the simulator as witness (about 12 minutes); ARGS="--only kills"
 	@$(BIN)/python -m tests.drills $(ARGS)

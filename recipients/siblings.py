@@ -7,8 +7,10 @@ two who do so at once would not see each other's. So each takes a lock first of 
 from __future__ import annotations
 
 from django.db import connection
+from django.db.models import Exists, OuterRef
 
 from lineportal.accounts.models import OfficialAccount
+from recipients.models import Recipient
 
 _PHONES = 0x6C6F6E70  # "lonp": all phones; shared by those who lock single ones
 _PHONE = 0x6C6F6E31  # "lon1": seed of the locks of single phones
@@ -24,17 +26,20 @@ def hold(*phones: str | None) -> None:
             )
 
 
-def hold_all() -> None:
+def hold_all(*, besides: OfficialAccount) -> bool:
     """Wait until nobody else changes any phone's consent; held until the transaction ends.
 
-    With one account alone no other row can be concerned, so nobody has to wait; only the opening
-    of a second account waits then (`hold_accounts`).
+    Returns whether any other account has people. With one account alone no other row can be
+    concerned, so nobody has to wait; only the opening of a second account waits then
+    (`hold_accounts`).
     """
     kind = "pg_advisory_xact_lock"
     if OfficialAccount.objects.count() < 2:
         kind += "_shared"
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT {kind}(%s)", [_PHONES])
+    others = OfficialAccount.objects.exclude(pk=besides.pk)
+    return others.filter(Exists(Recipient.objects.filter(account=OuterRef("pk")))).exists()
 
 
 def hold_accounts() -> None:

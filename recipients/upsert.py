@@ -68,7 +68,7 @@ class _Upsert:
         # Plans are made for a million rows, not for the few of the statistics of a new table.
         self._do("SET LOCAL jit = off; SET LOCAL work_mem = '128MB'")
         self._do("SELECT pg_advisory_xact_lock(%(lock)s, %(account)s)", lock=LOCK)
-        siblings.hold_all()
+        self._facts["has_siblings"] = siblings.hold_all(besides=self._job.account)
         self._do("ANALYZE import_row")
         self._refuse_forgotten()
         self._match()
@@ -215,9 +215,6 @@ class _Upsert:
 
     def _inherit(self) -> None:
         """Find what other accounts know of new people: LINE's consent belongs to the phone."""
-        others = """EXISTS (SELECT 1 FROM accounts_officialaccount other
-            WHERE other.id <> %(account)s AND EXISTS (
-                SELECT 1 FROM recipients_recipient WHERE account_id = other.id))"""
         self._do(
             f"""
             DROP TABLE IF EXISTS import_inherited;
@@ -227,7 +224,7 @@ class _Upsert:
                     other.consent, other.consent_source, other.consent_observed_at
                 FROM import_row line JOIN recipients_recipient other
                   ON other.phone = line.phone AND other.account_id <> %(account)s
-                WHERE {others} AND other.consent_observed_at IS NOT NULL
+                WHERE %(has_siblings)s AND other.consent_observed_at IS NOT NULL
                   AND NOT EXISTS (SELECT 1 FROM import_held held WHERE held.row = line.row)
                 ORDER BY line.row, other.consent_observed_at DESC
             ) known
@@ -382,7 +379,8 @@ class _Upsert:
         )
 
     def _spread_consent(self) -> None:
-        self._do(spreading.sql(_CONSENT_DOES))
+        if self._facts["has_siblings"]:
+            self._do(spreading.sql(_CONSENT_DOES))
 
     def _do(self, sql: str, **more: Any) -> int:
         with connection.cursor() as cursor:

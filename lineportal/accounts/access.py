@@ -24,25 +24,31 @@ def limited(
     account: str = "account",
 ) -> QuerySet[Row]:
     """Return the rows whose account the user may touch; `account` is the path to the account."""
-    if user.pk is None:
-        return rows.none()
-    scope = _scope(user)
-    if scope is None:
-        return rows
-    return rows.filter(**{f"{account}__in": scope.accounts.values("pk")})
+    accounts = listed(user)
+    # As numbers, not as a query of its own: so the database knows what an index will give.
+    return rows if accounts is None else rows.filter(**{f"{account}__in": accounts})
 
 
 def accounts_of(user: AbstractBaseUser | AnonymousUser) -> QuerySet[OfficialAccount]:
     """Return the Official Accounts that the user may touch."""
-    if user.pk is None:
-        return OfficialAccount.objects.none()
-    scope = _scope(user)
-    return OfficialAccount.objects.all() if scope is None else scope.accounts.all()
+    accounts = listed(user)
+    rows = OfficialAccount.objects.all()
+    return rows if accounts is None else rows.filter(pk__in=accounts)
 
 
 def is_limited(user: AbstractBaseUser | AnonymousUser) -> bool:
     """Return whether the user may touch listed accounts only."""
-    return user.pk is None or _scope(user) is not None
+    return listed(user) is not None
+
+
+def listed(user: AbstractBaseUser | AnonymousUser) -> list[int] | None:
+    """Return the ids of the accounts that the user may touch; None: every account."""
+    if user.pk is None:
+        return []
+    user_id: Any = user.pk
+    scopes = AccountScope.objects.filter(user_id=user_id)
+    found = list(scopes.values_list("accounts__pk", flat=True))  # [None]: a list, but an empty one
+    return [pk for pk in found if pk is not None] if found else None
 
 
 def may(user: Any, permission: str, account: OfficialAccount | int | None = None) -> bool:
@@ -62,8 +68,3 @@ def require(user: User, permission: str, account: OfficialAccount | int | None =
             _("You may not do this: it needs the permission “%(permission)s” on this account.")
             % {"permission": permission}
         )
-
-
-def _scope(user: AbstractBaseUser | AnonymousUser) -> AccountScope | None:
-    user_id: Any = user.pk
-    return AccountScope.objects.filter(user_id=user_id).first() if user_id else None

@@ -72,6 +72,24 @@ def write(
     return entry
 
 
+def actions() -> list[str]:
+    """Return the actions that were ever recorded, in order, without reading every entry."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            WITH RECURSIVE seen (action) AS (
+                (SELECT action FROM audit_auditentry ORDER BY action LIMIT 1)
+                UNION ALL
+                SELECT (SELECT entry.action FROM audit_auditentry entry
+                        WHERE entry.action > seen.action ORDER BY entry.action LIMIT 1)
+                FROM seen WHERE seen.action IS NOT NULL
+            )
+            SELECT action FROM seen WHERE action IS NOT NULL
+            """
+        )
+        return [action for (action,) in cursor.fetchall()]
+
+
 def digest(entry: AuditEntry) -> str:
     """Return the SHA-256 (lower-case hex) over the entry's canonical JSON and previous hash."""
     canonical = json.dumps(

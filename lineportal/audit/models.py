@@ -31,6 +31,12 @@ class AuditEntry(models.Model):
         indexes: ClassVar = [
             # "What happened to this template / campaign / recipient?"
             models.Index(fields=["subject", "number"], name="audit_by_subject"),
+            # The list of one action, and the actions there are
+            models.Index(fields=["action", "number"], name="audit_by_action"),
+            # The list of one actor's acts
+            models.Index(fields=["actor", "number"], name="audit_by_actor"),
+            # The list as a person with a list of accounts sees it
+            models.Index(fields=["account_id", "number"], name="audit_of_account"),
             # export_audit --from --to
             models.Index(fields=["at"], name="audit_by_time"),
         ]

@@ -18,6 +18,7 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationFo
 
 from lineportal.accounts import access
 from lineportal.accounts.models import AccountScope, ApiKey, Country, OfficialAccount, Road, Service
+from lineportal.audit import chain
 from lineportal.audit.models import AuditEntry
 from lineportal.console.base import Desk, user_of
 from lineportal.sending import routing
@@ -56,6 +57,7 @@ class AccountDesk(Desk):
     account_path = "pk"
     view_permission = "accounts.view_officialaccount"
     list_display = ("name", "slug", "country", "timezone", "is_active")
+    sortable_by = ("name", "slug", "country")  # some accounts
     ordering = ("name",)
     readonly_fields = ("webhook_address",)
     change_form_outer_before_template = "console/account.html"
@@ -117,21 +119,36 @@ class AccountDesk(Desk):
         return {"roads": Road.objects.filter(account=obj).order_by("service")}
 
 
+class ActionFilter(admin.SimpleListFilter):
+    """The acts that were ever recorded, read off the index one by one."""
+
+    title = gettext_lazy("action")
+    parameter_name = "action__exact"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(action, action) for action in chain.actions()]
+
+    def queryset(
+        self, request: HttpRequest, queryset: QuerySet[AuditEntry]
+    ) -> QuerySet[AuditEntry]:
+        return queryset.filter(action=self.value()) if self.value() else queryset
+
+
 @admin.register(AuditEntry)
 class AuditDesk(Desk):
     account_path = ""
     view_permission = "audit.view_auditentry"
     list_display = ("number", "at", "actor", "action", "subject")
-    list_filter = ("action",)
+    list_filter = (ActionFilter,)
     search_fields = ("subject__exact", "actor__exact")
+    search_help_text = gettext_lazy("A whole subject or actor, such as “campaign:12” or “user:7”")
     ordering = ("-number",)
+    sortable_by = ("number",)
+    walks = (("account_id",),)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[AuditEntry]:
         """A user with a list of accounts sees the entries of those accounts only."""
-        rows = AuditEntry.objects.all()
-        if access.is_limited(request.user):
-            rows = rows.filter(account_id__in=access.accounts_of(request.user).values("pk"))
-        return rows
+        return access.limited(AuditEntry.objects.all(), request.user, account="account_id")
 
 
 class ScopeInline(StackedInline):  # type: ignore[misc]
@@ -163,6 +180,7 @@ class ApiKeyDesk(Desk):
     account_path = ""
     view_permission = "accounts.view_apikey"
     list_display = ("name", "prefix", "user", "scopes", "created_at", "last_used_at", "revoked_at")
+    list_select_related = ("user",)
     fields: ClassVar[tuple[str, ...]] = (
         "name", "prefix", "user", "scopes", "created_at", "last_used_at", "revoked_at",
     )  # fmt: skip

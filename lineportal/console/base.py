@@ -18,9 +18,9 @@ from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
-from unfold.admin import ModelAdmin
 
 from lineportal.accounts import access
+from lineportal.console.lists import BoundedDesk
 from lineportal.sending import (
     campaigns,
     retries,
@@ -72,13 +72,11 @@ class ActForm(forms.Form):
             field.widget.attrs.setdefault("class", kind)
 
 
-class Desk(ModelAdmin):  # type: ignore[misc]
+class Desk(BoundedDesk):
     """A model's pages: limited to the user's accounts, with acts instead of free editing."""
 
     account_path = "account"  # from the row to its account; empty: rows of no account
     view_permission = ""
-    show_full_result_count = False
-    list_per_page = 50
     actions = None
     compressed_fields = True
     act_labels: ClassVar[dict[str, Any]] = {}

@@ -21,6 +21,7 @@ from unfold.widgets import UnfoldAdminFileFieldWidget
 
 from lineportal.accounts import access
 from lineportal.console.base import ActForm, Desk, user_of, wording
+from lineportal.console.lists import AccountFilter
 from lineportal.sending import audience, campaigns, exports, reports, retries, rows, waiting
 from lineportal.sending.models import Campaign, StopCode
 from lineportal.sending.statuses import MEANING, Status, Verdict
@@ -105,8 +106,9 @@ class CampaignDesk(Desk):
     view_permission = "sending.view_campaign"
     form = CampaignForm
     list_display = ("name", "account", "template", "state_badge", "delivered", "started_at")
-    list_filter = ("state", "account")
+    list_filter = ("state", ("account", AccountFilter))
     search_fields = ("name",)
+    sortable_by = ("name", "state_badge", "started_at")  # thousands of campaigns at most
     ordering = ("-id",)
     list_select_related = ("account", "template")
     readonly_fields = ("to_whom",)
@@ -157,9 +159,14 @@ class CampaignDesk(Desk):
 
     @admin.display(description=gettext_lazy("Delivered"))
     def delivered(self, campaign: Campaign) -> str:
-        report = reports.report(campaign, at=timezone.now())
-        done = report.by_status.get(Status.DELIVERED, 0)
-        return f"{localize(done)} / {localize(report.total)}" if report.total else "–"
+        done, total = campaign.counts  # type: ignore[attr-defined]
+        return f"{localize(done)} / {localize(total)}" if total else "–"
+
+    def filled(self, rows: list[Campaign]) -> list[Campaign]:
+        counts = reports.delivered([campaign.pk for campaign in rows])
+        for campaign in rows:
+            campaign.counts = counts[campaign.pk]  # type: ignore[attr-defined]
+        return rows
 
     def get_urls(self) -> list[URLPattern]:
         own = [

@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from lineportal.accounts import access
+from lineportal.console import lists
 from lineportal.sending import reports, stops
 from lineportal.sending.models import Campaign, Message
 from lineportal.sending.statuses import Status
@@ -20,7 +21,7 @@ from templates_app.models import MessageTemplate, State
 
 def context(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """Add what the index page shows; only what this person may see."""
-    user, at = request.user, timezone.now()
+    user = request.user
     if user.has_perm("templates_app.view_messagetemplate"):
         waiting = access.limited(MessageTemplate.objects.filter(state=State.SUBMITTED), user)
         context["waiting_templates"] = [
@@ -29,7 +30,7 @@ def context(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         ]
     if user.has_perm("recipients.view_subjectrequest"):
         rows = access.limited(SubjectRequest.objects.all(), user)
-        context["overdue_requests"] = requests.overdue(rows, at=at).count()
+        context["overdue_requests"] = requests.overdue(rows, at=timezone.now()).count()
         context["overdue_url"] = (
             reverse("admin:recipients_subjectrequest_changelist") + "?due=overdue"
         )
@@ -40,17 +41,19 @@ def context(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
             for stop in held.select_related("account")
         ]
         latest = access.limited(Campaign.objects.select_related("account", "template"), user)
+        campaigns = list(latest.order_by("-id")[:8])
+        counts = reports.delivered([campaign.pk for campaign in campaigns])
         context["latest_campaigns"] = [
             (
                 campaign,
                 reverse("admin:sending_campaign_change", args=[campaign.pk]),
-                reports.report(campaign, at=at),
+                *counts[campaign.pk],
             )
-            for campaign in latest.order_by("-id")[:8]
+            for campaign in campaigns
         ]
     if user.has_perm("sending.view_message"):
         uncertain = access.limited(Message.objects.filter(status=Status.UNCERTAIN), user)
-        context["uncertain"] = uncertain.count()
+        context["uncertain"] = lists.count(uncertain)
         context["uncertain_url"] = (
             reverse("admin:sending_message_changelist") + "?status__exact=uncertain"
         )

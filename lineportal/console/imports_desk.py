@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from openpyxl.utils import get_column_letter
 
 from lineportal.console.base import ActForm, Desk, user_of
+from lineportal.console.lists import AccountFilter
 from lineportal.sending import lanes
 from recipients import columns, imports, repairs, sheets
 from recipients.models import RecipientImport
@@ -76,8 +77,9 @@ class ImportDesk(Desk):
     form = ImportForm
     list_display = ("file_name", "account", "state", "rows", "created", "updated", "unchanged",
                     "refused", "created_at")  # fmt: skip
-    list_filter = ("state", "account")
+    list_filter = ("state", ("account", AccountFilter))
     ordering = ("-id",)
+    sortable_by = ("file_name", "rows", "refused", "created_at")  # thousands of files at most
     list_select_related = ("account",)
     change_form_outer_before_template = "console/import.html"
     act_labels: ClassVar[dict[str, Any]] = {

@@ -16,7 +16,8 @@ from django.utils.translation import gettext_lazy
 from lineportal.accounts import access
 from lineportal.console.base import ActForm, Desk, user_of
 from lineportal.console.campaigns_desk import LOOK
-from lineportal.sending import audience, history, messages, overdue
+from lineportal.console.lists import AccountFilter
+from lineportal.sending import audience, finding, history, messages, overdue
 from lineportal.sending.models import Message
 from lineportal.sending.statuses import MEANING, Status
 from recipients import phones
@@ -25,6 +26,15 @@ from recipients import phones
 class OverdueFilter(admin.SimpleListFilter):
     title = gettext_lazy("overdue")
     parameter_name = "overdue"
+
+    @property
+    def implies(self) -> dict[str, list[Any]]:
+        """What the list may hold then, for it to be read off the index."""
+        return {
+            "service": ["lon"],
+            "status": sorted(overdue.UNDELIVERED),
+            "account": overdue.accounts(),
+        }
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
         return [("yes", gettext_lazy("Overdue now"))]
@@ -35,12 +45,37 @@ class OverdueFilter(admin.SimpleListFilter):
         return overdue.among(queryset, at=timezone.now()) if self.value() == "yes" else None
 
 
+class RuleFilter(admin.SimpleListFilter):
+    """The rules as the code knows them; to ask the table would read all of it."""
+
+    title = gettext_lazy("rule")
+    parameter_name = "rule__exact"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [(code, code) for code in audience.REASONS]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Message]) -> QuerySet[Message]:
+        return queryset.filter(rule=self.value()) if self.value() else queryset
+
+
 @admin.register(Message)
 class MessageDesk(Desk):
     view_permission = "sending.view_message"
     list_display = ("number", "masked_phone", "campaign", "status_badge", "rule", "changed_at")
-    list_filter = ("status", OverdueFilter, "service", "rule", "account")
+    list_filter = ("status", OverdueFilter, "service", RuleFilter, ("account", AccountFilter))
+    search_fields = ("pk",)
+    search_help_text = gettext_lazy(
+        "A message's number or delivery tag, a whole phone number, or a LINE user id"
+    )
     ordering = ("-id",)
+    sortable_by = ("number",)
+    walks = (
+        ("campaign", "rule"),
+        ("campaign", "status"),
+        ("account", "service", "rule"),
+        ("account", "service", "status"),
+    )
+    linked_lookups = frozenset({"campaign__id__exact"})
     list_select_related = ("campaign", "recipient")
     fields = (
         "account", "campaign", "template", "masked_phone", "item", "verdict", "rule",
@@ -68,15 +103,17 @@ class MessageDesk(Desk):
     def masked_phone(self, message: Message) -> str:
         return phones.mask(message.recipient.phone) or "–"
 
-    @admin.display(description=gettext_lazy("Status"), ordering="status")
+    @admin.display(description=gettext_lazy("Status"))
     def status_badge(self, message: Message) -> str:
         status = Status(message.status)
         return format_html(
             '<span class="lp-badge {}">{}</span>', LOOK.get(status, ""), status.label
         )
 
-    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
-        return lookup == "campaign__id__exact" or super().lookup_allowed(lookup, value, request)
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Message], search_term: str
+    ) -> tuple[QuerySet[Message], bool]:
+        return (queryset.filter(finding.messages(search_term)) if search_term else queryset), False
 
     def available_acts(self, obj: Any, user: User) -> Sequence[str]:
         may = access.may(user, messages.SETTLE, obj.account_id)

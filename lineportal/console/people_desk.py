@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from django import forms
 from django.contrib import admin
 from django.contrib.auth.models import User
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
@@ -17,8 +18,9 @@ from django.utils.translation import gettext_lazy
 from lineportal.accounts import access
 from lineportal.console import privacy_acts
 from lineportal.console.base import ActForm, Desk, user_of
+from lineportal.console.lists import AccountFilter
 from lineportal.sending import audience, forgetting
-from recipients import eligibility, erasure, intake, phones
+from recipients import eligibility, erasure, finding, intake, phones
 from recipients.models import (
     Consent,
     FriendStatus,
@@ -92,10 +94,12 @@ class RecipientDesk(Desk):
         "friend_badge",
         "updated_at",
     )
-    list_filter = ("consent", "friend_status", "account")
+    list_filter = ("consent", "friend_status", ("account", AccountFilter))
     search_fields = ("phone", "line_user_id")
-    search_help_text = gettext_lazy("A whole phone number in E.164, or a LINE user id")
+    search_help_text = gettext_lazy("A whole phone number, a LINE user id, or a recipient's number")
     ordering = ("-id",)
+    sortable_by = ("number",)
+    walks = (("account", "consent", "friend_status"),)
     list_select_related = ("account",)
     readonly_fields = ("masked_phone", "known_details")
     change_form_outer_before_template = "console/recipient.html"
@@ -135,13 +139,18 @@ class RecipientDesk(Desk):
         ]
         return format_html_join("", "<div>{}: {}</div>", pairs) or "–"
 
-    @admin.display(description=gettext_lazy("LON consent"), ordering="consent")
+    @admin.display(description=gettext_lazy("LON consent"))
     def consent_badge(self, recipient: Recipient) -> str:
         return badge(recipient.consent, recipient.get_consent_display())
 
-    @admin.display(description=gettext_lazy("Friend status"), ordering="friend_status")
+    @admin.display(description=gettext_lazy("Friend status"))
     def friend_badge(self, recipient: Recipient) -> str:
         return badge(recipient.friend_status, recipient.get_friend_status_display())
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Recipient], search_term: str
+    ) -> tuple[QuerySet[Recipient], bool]:
+        return (queryset.filter(finding.whom(search_term)) if search_term else queryset), False
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return bool(request.user.has_perm(intake.ADD))

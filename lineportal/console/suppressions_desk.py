@@ -8,14 +8,15 @@ from typing import Any, ClassVar
 from django import forms
 from django.contrib import admin
 from django.contrib.auth.models import User
-from django.db.models import Model
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext_lazy
 
 from lineportal.accounts import access
 from lineportal.console.base import ActForm, Desk, user_of
-from recipients import phones, suppression
+from lineportal.console.lists import AccountFilter
+from recipients import finding, phones, suppression
 from recipients.models import (
     Suppression,
 )
@@ -37,8 +38,12 @@ class SuppressionDesk(Desk):
     view_permission = "recipients.view_suppression"
     form = SuppressionForm
     list_display = ("masked_phone", "account", "reason", "until", "created_at", "lifted_at")
-    list_filter = ("account",)
+    list_filter = (("account", AccountFilter),)
+    search_fields = ("phone",)
+    search_help_text = gettext_lazy("A whole phone number")
     ordering = ("-id",)
+    list_select_related = ("account",)
+    walks = (("account",),)
     readonly_fields = ("masked_phone",)
     change_form_outer_before_template = "console/buttons.html"
     act_labels: ClassVar[dict[str, Any]] = {"lift": gettext_lazy("Lift the suppression")}
@@ -47,6 +52,13 @@ class SuppressionDesk(Desk):
     @admin.display(description=gettext_lazy("Phone"))
     def masked_phone(self, row: Suppression) -> str:
         return phones.mask(row.phone)
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Suppression], search_term: str
+    ) -> tuple[QuerySet[Suppression], bool]:
+        if search_term:
+            queryset = queryset.filter(phone__in=finding.numbers(search_term))
+        return queryset, False
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return bool(request.user.has_perm(suppression.SUPPRESS))

@@ -18,6 +18,7 @@ from django.utils.translation import gettext_lazy
 
 from lineportal.accounts import access
 from lineportal.console.base import ActForm, Desk, user_of, wording
+from lineportal.console.lists import AccountFilter
 from lineportal.sending import overdue, withdrawal
 from templates_app import content as contents
 from templates_app import findings, workflow
@@ -106,7 +107,8 @@ class TemplateDesk(Desk):
     view_permission = "templates_app.view_messagetemplate"
     form = TemplateForm
     list_display = ("name", "account", "service", "language", "state_badge", "changed_at")
-    list_filter = ("state", "service", "account")
+    list_filter = ("state", "service", ("account", AccountFilter))
+    sortable_by = ("name", "state_badge", "changed_at")  # hundreds of templates
     search_fields = ("key", "purpose")
     ordering = ("-changed_at",)
     list_select_related = ("account",)

@@ -108,7 +108,9 @@ def create(
         except filters.InvalidAudience as error:
             raise Invalid("audience", str(error)) from error
     else:
-        siblings.hold_all()  # for `rows.add`, before the audit chain's lock, which is everybody's
+        siblings.hold_all(
+            besides=account
+        )  # for `rows.add`, before the audit chain's lock, which is everybody's
     taken = Campaign.objects.filter(account=account, name=name).first()
     if taken is not None:
         raise _name_taken(taken)

@@ -10,14 +10,7 @@ from datetime import datetime, timedelta
 
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import (
-    DateTimeField,
-    DurationField,
-    ExpressionWrapper,
-    F,
-    QuerySet,
-    Value,
-)
+from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -42,15 +35,18 @@ WARNING = gettext_lazy(
 
 def among(messages: QuerySet[Message], *, at: datetime) -> QuerySet[Message]:
     """Return those of the messages that are overdue now."""
-    allowed = ExpressionWrapper(
-        F("template__overdue_minutes") * Value(timedelta(minutes=1)),
-        output_field=DurationField(),
-    )
-    due_at = ExpressionWrapper(F("queued_at") + allowed, output_field=DateTimeField())
-    late = messages.filter(
-        service="lon", status__in=UNDELIVERED, template__overdue_minutes__isnull=False
-    )
-    return late.annotate(due_at=due_at).filter(due_at__lte=at)
+    # Few templates have a limit; named one by one, no message is joined to find them.
+    limits = MessageTemplate.objects.filter(overdue_minutes__isnull=False)
+    late = Q(pk__in=[])
+    for pk, minutes in limits.values_list("pk", "overdue_minutes"):
+        late |= Q(template=pk, queued_at__lte=at - timedelta(minutes=minutes or 0))
+    return messages.filter(late, service="lon", status__in=UNDELIVERED)
+
+
+def accounts() -> list[int]:
+    """Return the ids of the accounts that have a template with a limit."""
+    limits = MessageTemplate.objects.filter(overdue_minutes__isnull=False)
+    return list(limits.order_by("account").values_list("account_id", flat=True).distinct())
 
 
 def is_overdue(*, service: str, status: str, queued_at: datetime, minutes: int | None,

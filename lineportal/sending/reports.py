@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import connection, transaction
-from django.db.models import Count, Min, Sum
+from django.db.models import Count, Min, Q, Sum
 
 from lineportal.sending import waiting as waiting_for
 from lineportal.sending.models import Campaign, Message, Pace, Stroke, Tally
@@ -78,6 +79,16 @@ def report(campaign: Campaign, *, at: datetime) -> Report:
         waits=wait.sentence,
         waits_until=wait.until,
     )
+
+
+def delivered(campaign_ids: Iterable[int]) -> dict[int, tuple[int, int]]:
+    """Return (delivered, all messages) of each campaign, by one query for all of them."""
+    counts = dict.fromkeys(campaign_ids, (0, 0))
+    rows = Tally.objects.filter(campaign__in=list(counts)).values_list("campaign_id")
+    done = Sum("n", filter=Q(status=Status.DELIVERED), default=0)
+    for pk, n, total in rows.annotate(done=done, total=Sum("n")):
+        counts[pk] = (n, total)
+    return counts
 
 
 def statuses_from_rows(campaign: Campaign) -> dict[str, int]:

@@ -151,7 +151,7 @@ def _text(value: str | float | None) -> str:
 
 
 def _recipients(account: OfficialAccount, lines: Sequence[Line], *, at: datetime) -> dict[str, int]:
-    siblings.hold_all()
+    siblings.hold_all(besides=account)
     Recipient.objects.bulk_create(
         [
             Recipient(

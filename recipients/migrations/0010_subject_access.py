@@ -6,7 +6,7 @@ from django.db import migrations
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('recipients', '0005_cheaper_writes'),
+        ('recipients', '0008_fast_lists'),
     ]
 
     operations = [

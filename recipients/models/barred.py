@@ -15,7 +15,9 @@ from lineportal.accounts.models import OfficialAccount
 class Suppression(models.Model):
     """A number that must not be written to, whether or not we hold its person."""
 
-    account = models.ForeignKey(OfficialAccount, models.PROTECT, related_name="suppressions")
+    account = models.ForeignKey(
+        OfficialAccount, models.PROTECT, related_name="suppressions", db_index=False
+    )
     phone = models.CharField(max_length=16)
     reason = models.CharField(max_length=200)
     until = models.DateTimeField(null=True, blank=True)  # null: for good
@@ -38,6 +40,12 @@ class Suppression(models.Model):
                 condition=Q(lifted_at__isnull=True),
                 name="one_suppression_in_force_per_phone",
             ),
+        ]
+        indexes: ClassVar = [
+            # The search for a number, among the lifted ones too
+            models.Index(fields=["phone"], name="suppression_by_phone"),
+            # The list of one account's, newest first
+            models.Index(fields=["account", "id"], name="suppression_of_account"),
         ]
 
     def __str__(self) -> str:

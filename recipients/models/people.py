@@ -119,9 +119,10 @@ class Recipient(models.Model):
             ),
         ]
         indexes: ClassVar = [
-            # Counts and filters of the audience by consent and friend status
+            # Counts and filters of the audience by consent and friend status, and the list by
+            # account, consent and friend status, newest first
             models.Index(
-                fields=["account", "consent", "friend_status"],
+                fields=["account", "consent", "friend_status", "id"],
                 name="recipient_by_standing",
             ),
             # Audiences by tag; those without any cost nothing

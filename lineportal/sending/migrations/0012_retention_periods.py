@@ -20,7 +20,7 @@ class Migration(migrations.Migration):
     dependencies = [
         ('accounts', '0002_accounts_stay'),
         ('recipients', '0011_retention_periods'),
-        ('sending', '0006_retention'),
+        ('sending', '0009_fast_lists'),
         ('templates_app', '0002_overdue'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]

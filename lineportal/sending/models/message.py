@@ -154,6 +154,33 @@ class Message(models.Model):
                 condition=Q(values_dropped_at__isnull=True, erased_at__isnull=True),
                 name="message_with_values",
             ),
+            # The list of messages by account, service and status, newest first; each of them alone
+            # too, by merging what the others may be. What is being sent has its own index. Template
+            # and time tell the overdue without the rows.
+            models.Index(
+                fields=["account", "service", "status", "id"],
+                include=["template", "queued_at"],
+                condition=~Q(status="sending"),
+                name="message_by_status",
+            ),
+            # The list of what a rule excluded
+            models.Index(
+                fields=["account", "service", "rule", "id"],
+                condition=~Q(rule=""),
+                name="message_by_rule",
+            ),
+            # The list of what a rule excluded of one campaign
+            models.Index(
+                fields=["campaign", "rule", "id"],
+                condition=~Q(rule=""),
+                name="message_of_campaign_by_rule",
+            ),
+            # The overview's count of uncertain messages
+            models.Index(
+                fields=["account", "id"],
+                condition=Q(status="uncertain"),
+                name="message_uncertain",
+            ),
             # The list of a campaign's messages, by status
             models.Index(fields=["campaign", "status", "id"], name="message_of_campaign"),
         ]

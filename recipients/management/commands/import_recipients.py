@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 import sys
 from datetime import datetime
 from pathlib import Path
@@ -10,9 +11,11 @@ from django.utils import timezone
 from tqdm import tqdm
 
 from lineportal.accounts.models import OfficialAccount
-from recipients import imports
+from recipients import imports, repairs
 from recipients.intake import Invalid
 from recipients.models import RecipientImport
+
+_ROWS_SHOWN = 100
 
 
 class Command(BaseCommand):
@@ -34,6 +37,9 @@ class Command(BaseCommand):
         )
         parser.add_argument("--tag", default="", help="a tag for everyone in the file")
         parser.add_argument("--source", default="", help="where the file comes from")
+        parser.add_argument(
+            "--refused", type=Path, metavar="FILE", help="write the refused rows to this .xlsx file"
+        )
 
     def handle(self, *, file: Path, dry_run: bool, source: str, **options: Any) -> None:
         account = OfficialAccount.objects.filter(slug=options["account"]).first()
@@ -71,14 +77,29 @@ class Command(BaseCommand):
                 job = imports.run(job, at=timezone.now(), progress=show, file=content)
         if job.state == RecipientImport.State.FAILED:
             raise CommandError(f"Nothing was imported. {job.problem}")
-        for row in job.refusals.order_by("row"):
+        for row in job.refusals.order_by("row")[:_ROWS_SHOWN]:
             column = f", column {row.column}" if row.column else ""
             self.stdout.write(f"row {row.row}{column}: {row.reason}")
+        if job.refused > _ROWS_SHOWN:
+            self.stdout.write(f"... and {job.refused - _ROWS_SHOWN} more refused rows.")
+        if options["refused"] and job.refused:
+            self._write_refused(job, options["refused"])
+        if not job.created + job.updated:
+            self.stdout.write("The file changes nothing.")
         self.stdout.write(
             f"{'Dry run, nothing changed: ' if dry_run else ''}{job.rows} rows: {job.created}"
             f" created, {job.updated} updated, {job.unchanged} unchanged, {job.refused} refused."
             f" Read as {job.encoding}."
         )
+
+    def _write_refused(self, job: RecipientImport, path: Path) -> None:
+        with repairs.workbook(job, by=None, at=timezone.now()) as rows:
+            try:
+                with path.open("wb") as file:
+                    shutil.copyfileobj(rows, file)
+            except OSError as error:
+                raise CommandError(f"The file {path} cannot be written.") from error
+        self.stdout.write(f"The refused rows are in {path}.")
 
 
 def _mapping(pairs: list[str]) -> dict[str, str]:
