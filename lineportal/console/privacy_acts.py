@@ -78,11 +78,15 @@ FORMS: dict[str, type[ActForm]] = {
 
 def available(recipient: Recipient, user: Any) -> list[str]:
     """Return those acts that the user may do on the person now."""
-    may_reveal = recipient.phone and access.may(user, reveals.REVEAL, recipient.account_id)
-    may_hand_out = access.may(user, subject_access.HAND_OUT, recipient.account_id)
-    may_enter = access.may(user, requests.HANDLE, recipient.account_id)
-    shown = {"reveal": may_reveal, "access": may_hand_out, "request": may_enter}
-    return [act for act, may in shown.items() if may]
+    needed = {
+        **({"reveal": reveals.REVEAL} if recipient.phone else {}),
+        "access": subject_access.HAND_OUT,
+        "request": requests.HANDLE,
+    }
+    acts = [act for act, permission in needed.items() if user.has_perm(permission)]
+    # The account is asked for once, for all of them.
+    is_theirs = acts and access.may(user, needed[acts[0]], recipient.account_id)
+    return acts if is_theirs else []
 
 
 def reveal(desk: Desk, recipient: Recipient, request: HttpRequest, *, purpose: str) -> HttpResponse:
