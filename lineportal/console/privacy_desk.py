@@ -18,6 +18,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from lineportal.accounts import access
 from lineportal.console.base import ActForm, Desk, user_of
+from lineportal.console.lists import AccountFilter
 from lineportal.sending import retention
 from lineportal.sending.models import Retention
 from recipients import requests
@@ -80,7 +81,7 @@ class SubjectRequestDesk(Desk):
     list_display = (
         "number", "kind", "person", "due", "state_badge", "account", "received_at", "closed_by",
     )  # fmt: skip
-    list_filter = ("state", OverdueFilter, "kind", "account")
+    list_filter = ("state", OverdueFilter, "kind", ("account", AccountFilter))
     list_select_related = ("account", "closed_by")
     change_form_outer_before_template = "console/buttons.html"
     fields: ClassVar[Sequence[str]] = (
