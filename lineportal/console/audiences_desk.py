@@ -146,6 +146,10 @@ class _Page:
             self.counted = saved_audiences.count(
                 account, tree, by=self.user, limit=limit, patience=patience
             )
+        except saved_audiences.TooSlow as refusal:
+            self.problem = str(refusal)
+            if limit is not None:
+                self.problem = _("Too many people to count while you edit; press “Count”.")
         except Invalid as refusal:
             self._refuse(refusal, account, tree)
 

@@ -7,7 +7,7 @@ that `none` is exactly what `any` leaves over.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import reduce
 from operator import and_, or_
 from typing import Any
@@ -15,7 +15,6 @@ from typing import Any
 from django.db.models import (
     BooleanField,
     Case,
-    DateField,
     DecimalField,
     Exists,
     F,
@@ -29,7 +28,7 @@ from django.db.models import (
     When,
 )
 from django.db.models.expressions import Combinable
-from django.db.models.functions import Cast, Coalesce, Left, Replace, StrIndex
+from django.db.models.functions import Cast, Coalesce, Collate, Left, Replace, StrIndex
 from django.db.models.lookups import Exact, GreaterThan, LessThan
 from django.utils.translation import gettext as _
 
@@ -181,7 +180,6 @@ def _of_attribute(condition: Condition) -> Q:
 
 def _of_text(condition: Condition, text: Combinable) -> Q:
     value = condition.value
-    bare = Func(text, _bound(_BLANKS), function="btrim", output_field=TextField())
     match condition.operator:
         case Operator.IS:
             return Q(Exact(text, _bound(value)))
@@ -191,37 +189,37 @@ def _of_text(condition: Condition, text: Combinable) -> Q:
             return Q(GreaterThan(StrIndex(text, _bound(value)), Value(0)))
         case Operator.STARTS_WITH:
             return Q(_true("starts_with", text, _bound(value)))
-        case Operator.IS_EMPTY:
-            return Q(Exact(bare, _bound("")))
-        case Operator.IS_FILLED:
-            return ~Q(Exact(bare, _bound("")))
         case Operator.BEFORE | Operator.AFTER:
-            day = Left(bare, 10, output_field=TextField())
-            is_day = Q(_matches(bare, f"^{conditions.DAY}($|[T ])")) & Q(
-                _true("pg_input_is_valid", day, _bound("date"))
-            )
-            return _compared(condition, is_day, Cast(day, DateField()), DateField())
+            return _of_day(condition, text)
+        case Operator.GREATER | Operator.LESS:
+            return _of_number(condition, text)
         case _:
-            is_number = Q(_matches(bare, f"^{conditions.NUMBER}$"))
-            bare_digits = Replace(bare, _bound(","), _bound(""), output_field=TextField())
-            # Cast() would write numeric(None, None).
-            number = Func(
-                bare_digits, template="(%(expressions)s)::numeric", output_field=DecimalField()
-            )
-            return _compared(condition, is_number, number, DecimalField())
+            bare = Func(text, _bound(_BLANKS), function="btrim", output_field=TextField())
+            is_empty = Q(Exact(bare, _bound("")))
+            return is_empty if condition.operator == Operator.IS_EMPTY else ~is_empty
 
 
-def _compared(condition: Condition, is_readable: Q, read: Combinable, kind: Any) -> Q:
-    """Return the comparison, false where the text cannot be read: CASE never casts it then."""
-    is_below = condition.operator in (Operator.BEFORE, Operator.LESS)
-    compare: Callable[..., Any] = LessThan if is_below else GreaterThan
-    holds = compare(read, Value(condition.value, output_field=kind))
-    return Q(
-        Exact(
-            Case(When(is_readable, then=holds), default=Value(False), output_field=BooleanField()),
-            Value(True),
-        )
+def _of_day(condition: Condition, text: Combinable) -> Q:
+    # Days so written stand in the order of their bytes; a cast to date would take longer, and fail.
+    day = Left(text, 10, output_field=TextField())
+    compare = LessThan if condition.operator == Operator.BEFORE else GreaterThan
+    return (
+        Q(compare(Collate(day, "C"), _bound(str(condition.value))))
+        & Q(_matches(text, f"^{conditions.DAY}($|[T ])"))
+        & Q(_true("pg_input_is_valid", day, _bound("date")))
     )
+
+
+def _of_number(condition: Condition, text: Combinable) -> Q:
+    digits = Replace(text, _bound(","), _bound(""), output_field=TextField())
+    # Cast() would write numeric(None, None).
+    number = Func(digits, template="(%(expressions)s)::numeric", output_field=DecimalField())
+    compare = LessThan if condition.operator == Operator.LESS else GreaterThan
+    holds = compare(number, Value(condition.value, output_field=DecimalField()))
+    is_number = Q(_matches(text, f"^[ \t\r\n]*{conditions.NUMBER}[ \t\r\n]*$"))
+    # CASE: what is no number is never cast.
+    found = Case(When(is_number, then=holds), default=Value(False), output_field=BooleanField())
+    return Q(Exact(found, Value(True)))
 
 
 def _matches(text: Combinable, pattern: str) -> Func:
