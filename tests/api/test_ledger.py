@@ -172,9 +172,9 @@ def test_nobody_elses_people_are_reached(account: OfficialAccount, person: Recip
         refused(unscoped.get(f"recipients/{person.pk}/{read}"), 403, "forbidden")
 
 
-def test_eligibility_tells_source_and_age(api: Api, person: Recipient) -> None:
+def test_eligibility_tells_source_and_age(api: Api, account: OfficialAccount) -> None:
     observed_at = datetime.now(UTC) - timedelta(days=3)
-    Recipient.objects.filter(pk=person.pk).update(consent_observed_at=observed_at)
+    person = factories.recipient(account, 2, consent="agreed", observed_at=observed_at)
 
     found = api.get(f"recipients/{person.pk}/eligibility/").json()
 
