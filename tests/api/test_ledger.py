@@ -181,4 +181,4 @@ def test_eligibility_tells_source_and_age(api: Api, account: OfficialAccount) ->
     facts = {fact["name"]: fact for fact in found["inputs"]}
     assert facts["consent"]["source"].startswith("an API caller")
     assert 3 * 86_400 <= facts["consent"]["age_seconds"] < 3 * 86_400 + 60
-    assert facts["friend"]["age_seconds"] is None  # only assumed
+    assert facts["friend_status"]["age_seconds"] is None  # only assumed
