@@ -22,7 +22,7 @@ from lineportal.accounts import access
 from lineportal.console import figures, ledger_acts, privacy_acts
 from lineportal.console.base import ActForm, Desk, user_of
 from lineportal.console.lists import AccountFilter
-from lineportal.sending import audience, forgetting
+from lineportal.sending import audience, forgetting, proofs
 from lineportal.sending.models import Campaign
 from lineportal.sending.statuses import Verdict
 from recipients import eligibility, erasure, finding, intake, phones
@@ -252,12 +252,14 @@ class RecipientDesk(Desk):
         wanted = request.GET.get("template", "")
         is_id = wanted.isdecimal() and len(wanted) < 20
         asked_for = approved.filter(pk=int(wanted)).first() if is_id else None
-        found = [
-            (label, audience.explain(obj, None, at=at, service=service))
-            for service, label in (("lon", _("Notification")), ("oa", _("Two-way message")))
-        ]
+        held = proofs.Held(obj)
         if asked_for:
-            found = [(str(asked_for), audience.explain(obj, asked_for, at=at))]
+            found = [(str(asked_for), audience.explain(obj, asked_for, at=at, held=held))]
+        else:
+            found = [
+                (label, audience.explain(obj, None, at=at, service=service, held=held))
+                for service, label in (("lon", _("Notification")), ("oa", _("Two-way message")))
+            ]
         may_see_requests = request.user.has_perm("recipients.view_subjectrequest")
         return {
             "now": at,

@@ -7,6 +7,7 @@ what a verdict rests on in `proofs.py`.
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -75,24 +76,26 @@ def explain(
     at: datetime,
     values: Mapping[str, Any] | None = None,
     service: str = eligibility.LON,
+    held: proofs.Held | None = None,
 ) -> Explanation:
     """Return the verdict for one person and template, with all that it rests on.
 
     Without a template: what the rules say of a transactional message of the service in general.
+    `held` spares looking up again what does not depend on the template.
     """
     if template is None:
         template = judging.in_general(recipient.account_id, service)
-    policy = policies.of(recipient.account_id)
+    held = held or proofs.Held(recipient)
     source = judging.Filter(Recipient.objects.filter(pk=recipient.pk))
-    sql, params = judging.judged(template, source, at=at, values=values or {})
+    sql, params = judging.judged(template, source, at=at, values=values or {}, policy=held.policy)
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT verdict, rule, consent, friend_status, values, triggered_at"
             f" FROM ({sql}) judged",
             params,
         )
-        [(verdict, rule, consent, friend_status, held, triggered_at)] = cursor.fetchall()
-    facts = Recipient.objects.get(pk=recipient.pk)
+        [(verdict, rule, consent, friend_status, filled, triggered_at)] = cursor.fetchall()
+    facts = copy.copy(recipient)
     facts.consent, facts.friend_status = consent, friend_status  # as they were judged
     return Explanation(
         verdict=verdict,
@@ -100,15 +103,15 @@ def explain(
         reason=sentence(verdict, rule),
         consent=consent,
         friend_status=friend_status,
-        rules_version=own_history.rules_version(policy, category=template.category),
+        rules_version=own_history.rules_version(held.policy, category=template.category),
         at=at,
         inputs=proofs.inputs(
-            facts, template, policy, at=at, values=json.loads(held), triggered_at=triggered_at
+            facts, template, held, at=at, values=json.loads(filled), triggered_at=triggered_at
         ),
         reading=proofs.reading(
             rule,
             eligibility.Asked(template.service, template.category, at),
-            switched_on=own_history.switched_on(policy, category=template.category),
+            switched_on=own_history.switched_on(held.policy, category=template.category),
             has_values=bool(template.placeholders),
             has_rows=False,
         ),

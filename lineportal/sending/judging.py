@@ -14,6 +14,7 @@ from typing import Any
 from django.db.models import QuerySet
 
 from lineportal.sending import own_history, policies
+from lineportal.sending.models import Policy
 from recipients import eligibility
 from recipients.models import Recipient
 from templates_app import content as contents
@@ -55,8 +56,9 @@ def judged(
     at: datetime,
     values: Mapping[str, Any],
     triggered_at: datetime | None = None,
+    policy: Policy | None = None,
 ) -> tuple[str, list[Any]]:
-    """Return the SELECT that every use shares, and its parameters.
+    """Return the SELECT that every use shares, and its parameters; `policy` spares a look-up.
 
     Columns: recipient_id, address, consent, friend_status, item, values, triggered_at, rule,
     verdict.
@@ -101,7 +103,7 @@ def judged(
         row_trigger = own_history.moment("(line.values ->> 'triggered_at')")
         triggered_sql = f"COALESCE({row_trigger}, %s::timestamptz)"
     history = own_history.conditions(
-        policies.of(template.account_id),
+        policy or policies.of(template.account_id),
         service=template.service,
         category=template.category,
         at=at,

@@ -6,6 +6,7 @@ follows from the verdict's own rule and can say nothing else than the statement 
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,7 +16,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from lineportal.sending import own_history
+from lineportal.sending import own_history, policies
 from lineportal.sending.models import Message, Policy
 from lineportal.sending.statuses import Status
 from recipients import eligibility
@@ -33,6 +34,8 @@ RULES: dict[str, Promise] = {
     "trigger_too_old": gettext_lazy("What the message tells of happened too long ago."),
 }
 REASONS: dict[str, Promise] = {rule.code: rule.reason for rule in eligibility.RULES} | RULES
+
+_STANDING = (ConsentRecord.Subject.CONSENT, ConsentRecord.Subject.FRIEND)
 
 # What the reading says of a rule, and how pages call it.
 RESULTS: dict[str, Promise] = {
@@ -96,21 +99,59 @@ def reading(
     return tuple(found)
 
 
+class Held:
+    """What is held of one person beside their row, looked up once for all that is asked of them."""
+
+    def __init__(self, recipient: Recipient, *, by: datetime | None = None) -> None:
+        """`by`: only what was recorded by then."""
+        self._recipient = recipient
+        self._by = by
+
+    @functools.cached_property
+    def policy(self) -> Policy:
+        return policies.of(self._recipient.account_id)
+
+    @functools.cached_property
+    def suppressions(self) -> list[Suppression]:
+        """Those in force, whatever their end."""
+        if self._recipient.phone is None:
+            return []
+        return list(
+            Suppression.objects.filter(
+                account_id=self._recipient.account_id,
+                phone=self._recipient.phone,
+                lifted_at__isnull=True,
+            )
+        )
+
+    def newest(self, subject: str, value: str) -> ConsentRecord | None:
+        """Return the last record of consent or friend status that says so."""
+        return self._records.get((subject, value))
+
+    @functools.cached_property
+    def _records(self) -> dict[tuple[str, str], ConsentRecord]:
+        records = self._recipient.ledger.filter(subject__in=_STANDING)
+        if self._by is not None:
+            records = records.filter(recorded_at__lte=self._by)
+        # Applied in the order of ids, whatever their dates.
+        return {(each.subject, each.value): each for each in records.order_by("id")}
+
+
 def inputs(
-    recipient: Recipient, template: MessageTemplate, policy: Policy, *, at: datetime,
+    recipient: Recipient, template: MessageTemplate, held: Held, *, at: datetime,
     values: dict[str, Any], triggered_at: datetime | None,
 ) -> tuple[Input, ...]:  # fmt: skip
     """Return the facts about a person that the rules of this template look at, at this moment."""
-    facts = [_erased(recipient, at), _suppressed(recipient, at)]
+    facts = [_erased(recipient, at), _suppressed(held, at)]
     if template.service == eligibility.LON:
         country = recipient.phone_country or _("no phone number")
         facts.append(Input("phone_country", _("Country of the number"), country))
     else:
-        held = _("held") if recipient.line_user_id else _("none")
-        facts.append(Input("line_user_id", _("LINE user id"), held))
+        address = _("held") if recipient.line_user_id else _("none")
+        facts.append(Input("line_user_id", _("LINE user id"), address))
     facts += [
-        _standing(recipient, ConsentRecord.Subject.FRIEND, recipient.friend_status, at),
-        _standing(recipient, ConsentRecord.Subject.CONSENT, recipient.consent, at),
+        _standing(held, ConsentRecord.Subject.FRIEND, recipient.friend_status, at),
+        _standing(held, ConsentRecord.Subject.CONSENT, recipient.consent, at),
     ]
     if template.category == "marketing":
         facts += _opt_outs(recipient, template, at)
@@ -120,7 +161,7 @@ def inputs(
         if missing:
             filled = _("missing: %(names)s") % {"names": ", ".join(missing)}
         facts.append(Input("values", _("Values of placeholders"), filled))
-    return (*facts, *_history(recipient, template, policy, at=at, triggered_at=triggered_at))
+    return (*facts, *_history(recipient, template, held.policy, at=at, triggered_at=triggered_at))
 
 
 def of_message(message: Message) -> tuple[tuple[Input, ...], tuple[Reading, ...]]:
@@ -130,13 +171,10 @@ def of_message(message: Message) -> tuple[tuple[Input, ...], tuple[Reading, ...]
     """
     template, campaign = message.template, message.campaign
     at = decided_at(message)
+    held = Held(message.recipient, by=at)
     facts = [
-        _standing(
-            message.recipient, ConsentRecord.Subject.FRIEND, message.friend_status, at, held_by=at
-        ),
-        _standing(
-            message.recipient, ConsentRecord.Subject.CONSENT, message.consent, at, held_by=at
-        ),
+        _standing(held, ConsentRecord.Subject.FRIEND, message.friend_status, at),
+        _standing(held, ConsentRecord.Subject.CONSENT, message.consent, at),
     ]
     if message.triggered_at:
         facts.append(_dated("triggered_at", _("What it tells of happened"), "", "",
@@ -163,18 +201,13 @@ def _dated(
     return Input(name, label, value, source, observed_at, age)
 
 
-def _standing(
-    recipient: Recipient, subject: str, value: str, at: datetime, held_by: datetime | None = None
-) -> Input:
-    """Return consent or friend status, with the newest statement of it that was held by then."""
+def _standing(held: Held, subject: str, value: str, at: datetime) -> Input:
+    """Return consent or friend status, with the last statement of it that is held."""
     is_consent = subject == ConsentRecord.Subject.CONSENT
     name = "consent" if is_consent else "friend_status"
     label = _("LON consent") if is_consent else _("Friend status")
     shown = str((Consent if is_consent else FriendStatus)(value).label)
-    records = recipient.ledger.filter(subject=subject, value=value)
-    if held_by is not None:
-        records = records.filter(recorded_at__lte=held_by)
-    record = records.order_by("-observed_at", "-id").first()
+    record = held.newest(subject, value)
     if record is None:
         return Input(name, label, shown, str(Source.ASSUMED.label))
     undated = "" if record.is_dated else _("undated, as of when we were told")
@@ -188,16 +221,11 @@ def _erased(recipient: Recipient, at: datetime) -> Input:
     return _dated("erased", _("Asked to be forgotten"), asked, "", recipient.erased_at, at)
 
 
-def _suppressed(recipient: Recipient, at: datetime) -> Input:
+def _suppressed(held: Held, at: datetime) -> Input:
     label = _("Suppression list")
-    found = (
-        Suppression.objects.filter(
-            account_id=recipient.account_id, phone=recipient.phone, lifted_at__isnull=True
-        )
-        .filter(Q(until__isnull=True) | Q(until__gt=at))
-        .first()
-    )
-    if found is None or recipient.phone is None:
+    in_force = (each for each in held.suppressions if each.until is None or each.until > at)
+    found = next(in_force, None)
+    if found is None:
         return Input("suppressed", label, _("not on it"))
     value = _("on it, for good")
     if found.until:

@@ -261,7 +261,7 @@ def test_a_verdict_says_what_it_rests_on_and_how_the_rules_were_read(
     )  # fmt: skip
     facts = {fact.name: fact for fact in found.inputs}
     assert facts["friend_status"].value == "Blocked us"
-    assert facts["friend_status"].source == "entered in the console"
+    assert facts["friend_status"].source == "the person's own word, entered in the console"
     assert facts["friend_status"].age == timedelta(days=1)
     assert facts["consent"].age == timedelta(days=3)
     assert facts["phone_country"].value == "TH"
