@@ -25,7 +25,7 @@ KEEP = "sending.keep_savedaudience"
 _VIEW_PEOPLE = "recipients.view_recipient"
 NAME_LIMIT = 100  # characters
 LIVE_LIMIT = 100_000  # people; a count while somebody edits goes no further
-LIVE_PATIENCE = 1_000  # milliseconds
+LIVE_PATIENCE = 3_000  # milliseconds
 PATIENCE = 20_000
 
 
