@@ -113,7 +113,7 @@ def people(account: OfficialAccount, audience: Mapping[str, Any]) -> QuerySet[Re
             isinstance(pk, int) and 0 <= pk < 2**63 for pk in chosen_ids
         ):
             raise InvalidAudience(_("“recipients” is a list of recipient ids."))
-        rows = rows.filter(pk__in=chosen_ids)
+        rows = rows.filter(pk__in=_some(chosen_ids, "recipients"))
     if "attributes" in audience:
         wanted = audience["attributes"]
         if not isinstance(wanted, dict) or not all(isinstance(v, str) for v in wanted.values()):
@@ -126,7 +126,16 @@ def _listed(value: Any, name: str) -> list[str]:
     texts = [value] if isinstance(value, str) else value
     if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
         raise InvalidAudience(_("“%(name)s” is a text or a list of texts.") % {"name": name})
-    return texts
+    return _some(texts, name)
+
+
+def _some(listed: list[Any], name: str) -> list[Any]:
+    # Django makes no SQL of a list without values, so nothing could be built on it.
+    if not listed:
+        raise InvalidAudience(
+            _("“%(name)s” is empty, which names nobody; leave it out or fill it.") % {"name": name}
+        )
+    return listed
 
 
 def _of_tree(tree: trees.Tree) -> Q:
