@@ -91,6 +91,18 @@ class Desk(BoundedDesk):
             rows = access.limited(rows, request.user, account=self.account_path)
         return rows
 
+    def get_object(
+        self, request: HttpRequest, object_id: str, from_field: str | None = None
+    ) -> Any:
+        """Return the row, or None; a page that is only read asks twice, and is answered once."""
+        if request.method != "GET":
+            return super().get_object(request, object_id, from_field)
+        found = request.__dict__.setdefault("_desk_objects", {})
+        key = (self.model, object_id, from_field)
+        if key not in found:
+            found[key] = super().get_object(request, object_id, from_field)
+        return found[key]
+
     def has_module_permission(self, request: HttpRequest) -> bool:
         return self.has_view_permission(request)
 

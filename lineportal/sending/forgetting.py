@@ -36,7 +36,7 @@ _TEXTS = (
 # A provider's words are kept where they are a code of ours, which names nobody.
 _CODE = r"^[a-z_]{0,40}$"
 # Keys of a campaign's filter that name people.
-_NAMING = ("phones", "line_user_ids")
+_NAMING = {"phones", "line_user_ids"}
 _DIGIT = re.compile(r"\d")
 
 
@@ -80,7 +80,7 @@ def _erase(recipient: Recipient, *, at: datetime, by: User | None, reason: str) 
         _empty_refused_rows(recipient.account_id, phone, line_user_id)
         _drop_trials(recipient.account_id, phone, line_user_id)
         _take_out_of_texts(recipient.account_id, phone, line_user_id)
-        _take_out_of_audiences(recipient.account_id, phone, line_user_id)
+        _take_out_of_audiences(recipient, phone)
     requests.forget_words(recipient)
     # Last, as it ends with the audit entry.
     return erasure.erase(recipient, at=at, by=by, reason=reason)
@@ -253,24 +253,22 @@ def _take_out_of_texts(account_id: int, phone: str | None, line_user_id: str | N
             )
 
 
-def _take_out_of_audiences(account_id: int, phone: str | None, line_user_id: str | None) -> None:
+def _take_out_of_audiences(recipient: Recipient, phone: str | None) -> None:
     """Campaigns may name their people by number or LINE user id."""
-    named = re.compile("|".join(patterns(phone, line_user_id)) or r"(?!)", re.IGNORECASE)
-    for campaign in Campaign.objects.filter(
-        account_id=account_id, audience__has_any_keys=_NAMING
-    ).select_for_update():
-        kept = {
-            key: [text for text in _as_list(value) if not named.search(text)]
-            for key, value in campaign.audience.items()
-            if key in _NAMING
-        }
-        if any(kept[key] != _as_list(campaign.audience[key]) for key in kept):
-            campaign.audience = {**campaign.audience, **kept}
+    named = re.compile("|".join(patterns(phone, recipient.line_user_id)) or r"(?!)", re.IGNORECASE)
+    campaigns = Campaign.objects.filter(account_id=recipient.account_id)
+    for campaign in campaigns.filter(audience__has_any_keys=list(_NAMING)).select_for_update():
+        chosen = dict(campaign.audience)
+        for key in _NAMING & chosen.keys():
+            texts = [chosen[key]] if isinstance(chosen[key], str) else chosen[key]
+            chosen[key] = [text for text in texts if not named.search(text)]
+            if not chosen[key]:
+                # It named nobody else; a filter without any name would name everybody.
+                del chosen[key]
+                chosen["recipients"] = [recipient.pk]
+        if chosen != campaign.audience:
+            campaign.audience = chosen
             campaign.save(update_fields=["audience"])
-
-
-def _as_list(value: str | list[str]) -> list[str]:
-    return [value] if isinstance(value, str) else value
 
 
 def patterns(phone: str | None, line_user_id: str | None) -> Iterator[str]:

@@ -19,7 +19,7 @@ from lineportal.accounts.models import AccountScope, OfficialAccount
 from lineportal.audit import chain
 from lineportal.audit.models import AuditEntry
 from lineportal.providers.line import phone_hash
-from lineportal.sending import campaigns, forgetting, inbox, messages, reissued, rows
+from lineportal.sending import audience, campaigns, forgetting, inbox, messages, reissued, rows
 from lineportal.sending.models import (
     Attempt,
     Campaign,
@@ -199,7 +199,7 @@ def test_nothing_names_the_person_after(
     assert answer.status_code == 204
     assert found() == {}
     chosen = Campaign.objects.get(name="by number").audience
-    assert chosen == {"phones": ["0812300077"], "line_user_ids": []}  # nobody, not everybody
+    assert chosen == {"phones": ["0812300077"], "recipients": [person.pk]}
     assert Message.objects.count() == counts
     assert ConsentRecord.objects.count() >= ledger
     assert set(Message.objects.filter(recipient=person).values_list("status", "rule")) == {
@@ -460,3 +460,20 @@ def test_refused_rows_lose_what_stood_in_them(account: OfficialAccount, at: date
 
     assert found() == {}
     assert [bool(row.cells) for row in job.refusals.order_by("row")] == [False, True]
+
+
+def test_a_draft_whose_only_person_was_forgotten_is_for_nobody(
+    account: OfficialAccount, at: datetime
+) -> None:
+    person = factories.recipient(account, 1)
+    factories.recipient(account, 2)
+    made = campaigns.create(
+        account, template=factories.approved(account), name="one", by=factories.user("sender"),
+        at=at, audience={"phones": [factories.phone(1)]},
+    )  # fmt: skip
+
+    forgetting.erase(person, at=at, by=None)
+
+    made.refresh_from_db()
+    assert made.audience == {"recipients": [person.pk]}
+    assert audience.preview(made, at=at) == [("excluded", "erased", 1)]
