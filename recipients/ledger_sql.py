@@ -1,7 +1,8 @@
 """What an import writes into the ledger: every change, for the tables of `staging` and `upsert`.
 
 A new person's word that equals the assumed one is a change too. Inherited consent comes first, as
-the record of the highest id is the current value.
+the record of the highest id is the current value. Written in the order of people: an index takes
+what comes in its own order four times as fast.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ SELECT COALESCE(held.id, line.new_id), 'consent', line.consent,
 FROM import_row line LEFT JOIN import_held held USING (row)
     LEFT JOIN import_inherited known USING (row)
 WHERE line.consent IS NOT NULL
-  AND COALESCE(held.consent_does, known.does, 'apply') = 'apply';
+  AND COALESCE(held.consent_does, known.does, 'apply') = 'apply'
+ORDER BY 1;
 
 INSERT INTO recipients_consentrecord (recipient_id, subject, value, previous,
     observed_at, is_dated, recorded_at, source, source_reference, recorded_by_id)
@@ -31,4 +33,5 @@ SELECT COALESCE(held.id, line.new_id), 'friend', line.friend_status,
     COALESCE(held.friend_status, 'not_friend'), {_STATEMENT}
 FROM import_row line LEFT JOIN import_held held USING (row)
 WHERE line.friend_status IS NOT NULL AND COALESCE(held.friend_does, 'apply') = 'apply'
+ORDER BY 1
 """

@@ -27,10 +27,9 @@ _encode: Callable[[str], str] = json.encoder.encode_basestring
 
 TABLES = """
     DROP TABLE IF EXISTS import_row, import_refusal;
-    -- Ids are given here, so that people and ledger are written without looking them up again.
     CREATE TEMP TABLE import_row (
-        new_id bigint DEFAULT nextval('recipients_recipient_id_seq'), row integer, phone text,
-        phone_country text, line_user_id text, consent text, friend_status text, attributes jsonb
+        row integer, phone text, phone_country text, line_user_id text, consent text,
+        friend_status text, attributes jsonb
     );
     CREATE TEMP TABLE import_refusal (
         row integer, "column" text, reason text, cells jsonb, phone text, line_user_id text
@@ -104,6 +103,26 @@ class _Records:
     def complain(self) -> None:
         if self._complaint is not None:
             raise self._complaint
+
+
+def give_ids(*, to_new: bool) -> None:
+    """Give each row `new_id`, the id of a new person, in the order of the numbers.
+
+    Known beforehand, people and ledger are written without looking them up again; and indexes are
+    written in their own order, which is faster than at random places. Empty where nobody is new.
+    """
+    statement = "ALTER TABLE import_row ADD COLUMN new_id bigint"
+    if to_new:
+        statement = """
+            CREATE TEMP TABLE import_ordered AS
+            SELECT nextval('recipients_recipient_id_seq') AS new_id, line.*
+            FROM (SELECT * FROM import_row ORDER BY phone, line_user_id) line;
+            DROP TABLE import_row;
+            ALTER TABLE import_ordered RENAME TO import_row;
+            ANALYZE import_row
+            """
+    with connection.cursor() as cursor:
+        cursor.execute(statement)
 
 
 def keep_refusals(job: RecipientImport) -> None:

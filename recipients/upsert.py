@@ -13,7 +13,7 @@ from typing import Any
 from django.db import connection
 from django.utils.translation import gettext as _
 
-from recipients import consent, erasure, ledger_sql, repeats, siblings, spreading
+from recipients import consent, erasure, ledger_sql, repeats, siblings, spreading, staging
 from recipients.columns import Columns
 from recipients.consent_sql import decision_sql, phone_since_sql
 from recipients.models import Consent, FriendStatus, RecipientImport
@@ -79,7 +79,7 @@ class _Upsert:
         repeated = self._set_repeats_aside()
         counts = self._count(repeated)
         if not self._job.is_dry_run:
-            self._write()
+            self._write(has_new=counts.created > 0)
         return counts
 
     # --- whom the rows are about
@@ -302,8 +302,10 @@ class _Upsert:
 
     # --- what is written
 
-    def _write(self) -> None:
-        self._insert_people()
+    def _write(self, *, has_new: bool) -> None:
+        staging.give_ids(to_new=has_new)
+        if has_new:
+            self._insert_people()
         self._do(ledger_sql.STATEMENTS)
         self._update_people()
         self._spread_consent()
@@ -312,6 +314,7 @@ class _Upsert:
             INSERT INTO recipients_importedperson (recipient_import_id, recipient_id)
             SELECT %(job)s, COALESCE(held.id, line.new_id)
             FROM import_row line LEFT JOIN import_held held USING (row)
+            ORDER BY 2
             """
         )
 
@@ -338,6 +341,7 @@ class _Upsert:
                 LATERAL (SELECT line.consent IS NOT NULL AND COALESCE(known.does = 'apply', true)
                          AS consent) said
             WHERE NOT EXISTS (SELECT 1 FROM import_held held WHERE held.row = line.row)
+            ORDER BY line.new_id
             """
         )
 
