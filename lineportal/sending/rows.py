@@ -34,6 +34,11 @@ class Line:
     item: str
     values: Mapping[str, str]
 
+    @property
+    def address(self) -> str:
+        """The number (E.164) or LINE user id that the row names its person by."""
+        return self.phone.e164 if self.phone else str(self.line_user_id)
+
 
 def from_file(content: bytes, *, account: OfficialAccount, item_column: str) -> list[Line]:
     """Return the rows of a CSV or XLSX file. Any row that cannot be read refuses the whole file.
@@ -51,25 +56,29 @@ def from_file(content: bytes, *, account: OfficialAccount, item_column: str) -> 
             "item",
             _("The file has no column “%(name)s” for the item.") % {"name": item_column},
         )
-    lines, problems = [], []
+    lines: list[Line] = []
+    problems: list[tuple[int, str, str]] = []  # row, column, reason
+    column = sheet.letter("phone") or sheet.letter("line_user_id")
     for row in sheet.rows():
-        column = sheet.letter("phone") or sheet.letter("line_user_id")
+        if row.problem:
+            problems.append((row.number, row.problem_column, row.problem))
+            continue
         try:
-            if row.problem:
-                column = row.problem_column
-                raise Invalid("file", row.problem)
             item = row.cells.get(item_name, "")
             lines.append(_line(row.number, row.cells, account=account, item=item))
         except Invalid as error:
-            problems.append(
-                _("row %(row)d, column %(column)s: %(reason)s")
-                % {"row": row.number, "column": column, "reason": error}
-            )
+            problems.append((row.number, column, str(error)))
+    problems += [(line.number, column, _forgotten()) for line in _of_forgotten(account, lines)]
     if problems:
+        first = [
+            _("row %(row)d, column %(column)s: %(reason)s")
+            % {"row": number, "column": letter, "reason": reason}
+            for number, letter, reason in sorted(problems)[:5]
+        ]
         raise Invalid(
             "file",
             _("Nothing was started: %(count)d rows cannot be read. %(first)s")
-            % {"count": len(problems), "first": "; ".join(problems[:5])},
+            % {"count": len(problems), "first": "; ".join(first)},
         )
     return lines
 
@@ -78,7 +87,7 @@ def from_json(given: Any, *, account: OfficialAccount) -> list[Line]:
     """Return rows given by an API caller: `[{phone or line_user_id, item?, values?}]`."""
     if not isinstance(given, list) or not given:
         raise Invalid("audience", _("“rows” is a list with at least one row."))
-    lines = []
+    lines: list[Line] = []
     for number, row in enumerate(given, start=1):
         known = {*_ADDRESSES, "item", "values"}
         is_row = isinstance(row, dict) and set(row) <= known
@@ -96,6 +105,10 @@ def from_json(given: Any, *, account: OfficialAccount) -> list[Line]:
             raise Invalid(
                 "audience", _("Row %(row)d: %(reason)s") % {"row": number, "reason": error}
             ) from error
+    for line in _of_forgotten(account, lines):
+        raise Invalid(
+            "audience", _("Row %(row)d: %(reason)s") % {"row": line.number, "reason": _forgotten()}
+        )
     return lines
 
 
@@ -109,7 +122,7 @@ def add(campaign: Campaign, lines: Sequence[Line], *, at: datetime) -> None:
             CampaignRow(
                 campaign=campaign,
                 row=line.number,
-                recipient_id=found[line.phone.e164 if line.phone else str(line.line_user_id)],
+                recipient_id=found[line.address],
                 item=line.item,
                 values=dict(line.values),
             )
@@ -125,8 +138,6 @@ def _line(number: int, cells: Mapping[str, str], *, account: OfficialAccount, it
             line_user_id = words.line_user_id(cells.get("line_user_id", ""))
         except words.UnreadableUserId as error:
             raise Invalid("file", str(error)) from error
-    if erasure.is_erased(account, phone.e164 if phone else str(line_user_id)):
-        raise Invalid("file", _("this person asked to be forgotten; take the row out"))
     if len(item) > ITEM_LIMIT:
         raise Invalid("item", _("the item has more than 100 characters"))
     values = {name: cell for name, cell in cells.items() if name not in _KEYS}
@@ -135,6 +146,20 @@ def _line(number: int, cells: Mapping[str, str], *, account: OfficialAccount, it
             values[own_history.TRIGGER]
         ).isoformat()
     return Line(number, phone, line_user_id, item, values)
+
+
+def _of_forgotten(account: OfficialAccount, lines: Sequence[Line]) -> list[Line]:
+    """Return the rows about people who asked to be forgotten."""
+    gone = erasure.erased_among(
+        account,
+        phones=[line.phone.e164 for line in lines if line.phone],
+        line_user_ids=[line.line_user_id for line in lines if line.line_user_id],
+    )
+    return [line for line in lines if line.address in gone]
+
+
+def _forgotten() -> str:
+    return _("this person asked to be forgotten; take the row out")
 
 
 def _as_in_header(column: str, sheet: sheets.Sheet) -> str:
