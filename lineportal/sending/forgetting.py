@@ -34,7 +34,7 @@ _TEXTS = (
     ("django_admin_log", ("object_repr", "change_message"), ""),
 )
 # A provider's words are kept where they are a code of ours, which names nobody.
-_CODE = r"^[a-z_]{0,40}$"
+CODE = r"^[a-z_]{0,40}$"
 # Keys of a campaign's filter that name people.
 _NAMING = {"phones", "line_user_ids"}
 _DIGIT = re.compile(r"\d")
@@ -115,7 +115,7 @@ def _empty_messages(recipient: Recipient, *, at: datetime) -> None:
                 detail = CASE WHEN detail ~ %s THEN detail ELSE '' END
             WHERE recipient_id = %s
             """,
-            [at, _CODE, recipient.pk],
+            [at, CODE, recipient.pk],
         )
         cursor.execute(
             """
@@ -124,7 +124,7 @@ def _empty_messages(recipient: Recipient, *, at: datetime) -> None:
             WHERE message.id = message_id AND message.recipient_id = %s
               AND sending_attempt.detail !~ %s
             """,
-            [recipient.pk, _CODE],
+            [recipient.pk, CODE],
         )
 
 

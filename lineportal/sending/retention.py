@@ -18,6 +18,7 @@ from django.utils.translation import gettext as _
 from lineportal.accounts import access
 from lineportal.accounts.models import OfficialAccount
 from lineportal.audit import chain
+from lineportal.sending import forgetting
 from lineportal.sending.models import Retention
 from lineportal.sending.models.retention import LONGEST, SHORTEST
 from lineportal.sending.statuses import Status
@@ -29,8 +30,6 @@ BATCH = 5_000  # rows
 
 # What may still be sent, or waits for a person's decision that may send it again.
 _OPEN = [Status.QUEUED.value, Status.SENDING.value, Status.UNCERTAIN.value]
-# A provider's words are kept where they are a code of ours, which names nobody.
-_CODE = r"^[a-z_]{0,40}$"
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,13 +143,13 @@ def _messages(account_id: int, after: int, until: datetime, at: datetime) -> _Pa
             """,
             {
                 "ids": [pk for pk, _queued_at, is_due in page if is_due],
-                "open": _OPEN, "until": until, "at": at, "code": _CODE,
+                "open": _OPEN, "until": until, "at": at, "code": forgetting.CODE,
             },
         )  # fmt: skip
         emptied = [pk for (pk,) in cursor.fetchall()]
         cursor.execute(
             "UPDATE sending_attempt SET detail = '' WHERE message_id = ANY(%s) AND detail !~ %s",
-            [emptied, _CODE],
+            [emptied, forgetting.CODE],
         )
     is_last = len(page) < BATCH or page[-1][1] >= until
     return _Page(len(emptied), None if is_last else page[-1][0])
