@@ -31,14 +31,15 @@ from lineportal.sending import (
 )
 from lineportal.sending import messages as sending_messages
 from recipients import imports, intake, purposes, requests, reveals
-from templates_app import content, workflow
+from templates_app import content, drafting, waivers, workflow
 from templates_app.models import MessageTemplate
 
 # What the rooms below refuse with; each text says what to do.
 REFUSALS = (
     workflow.WrongState,
-    workflow.KeyTaken,
+    drafting.KeyTaken,
     workflow.MissingDecision,
+    waivers.Blocked,
     content.InvalidContent,
     campaigns.WrongState,
     campaigns.NameTaken,
@@ -84,6 +85,8 @@ class Desk(BoundedDesk):
     act_notes: ClassVar[dict[str, Any]] = {}
     main_act: ClassVar[frozenset[str]] = frozenset()
     grave_act: ClassVar[frozenset[str]] = frozenset()
+    # Acts that the page links to beside what they are about, not by a button above it.
+    linked_acts: ClassVar[frozenset[str]] = frozenset()
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         rows: QuerySet[Any] = super().get_queryset(request)
@@ -158,7 +161,7 @@ class Desk(BoundedDesk):
                 "look": "main" if act in self.main_act else "plain",
             }
             for act in self.available_acts(obj, user_of(request))
-            if act in self.act_labels
+            if act in self.act_labels and act not in self.linked_acts
         ]
 
     def act_label(self, act: str, obj: Any) -> str:
@@ -210,7 +213,11 @@ class Desk(BoundedDesk):
             raise Http404
         form_class = self.act_form(act, obj)
         is_sent = request.method == "POST"
-        form = form_class(request.POST, request.FILES) if is_sent else form_class()
+        form = (
+            form_class(request.POST, request.FILES)
+            if is_sent
+            else form_class(initial=request.GET.dict())
+        )
         if request.method == "POST" and form.is_valid():
             try:
                 shown = self.do(act, obj, request, form.cleaned_data)
