@@ -5,7 +5,7 @@ A desk translates and makes one call; rules are in the rooms below.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from django import forms
@@ -20,6 +20,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
 
 from lineportal.accounts import access
+from lineportal.console import phone
 from lineportal.console.lists import BoundedDesk
 from lineportal.sending import (
     campaigns,
@@ -245,12 +246,13 @@ class Desk(BoundedDesk):
         return wrapped
 
 
-def wording(template: MessageTemplate) -> dict[str, Any]:
-    """Return what the drawn message needs, so that who confirms reads the approved words."""
+def wording(
+    template: MessageTemplate, *, values: Mapping[str, str] | None = None
+) -> dict[str, Any]:
+    """Return what the phone shows, so that who confirms reads the words that go out."""
     return {
-        # `items` is a method of every mapping, so a page cannot ask for it by that name.
-        "content": {**template.content, "items_list": template.content.get("items", [])},
-        "service": template.service,
+        "screen": phone.screen(phone.drawing_of(template), values=values),
+        "sender_name": template.account.name,
     }
 
 

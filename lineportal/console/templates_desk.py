@@ -211,7 +211,7 @@ class TemplateDesk(Desk):
     def panel(self, obj: Any, request: HttpRequest) -> dict[str, Any]:
         versions = MessageTemplate.objects.filter(account=obj.account, key=obj.key)
         return {
-            **wording(obj),
+            **_shown(obj, request.GET.get("sample", "")),
             "parts": [part.page for part in PARTS],
             **{name: value for part in PARTS for name, value in part.panel(obj, request).items()},
             "events": obj.events.select_related("by").order_by("-id"),
@@ -232,3 +232,17 @@ class TemplateDesk(Desk):
             **{name: act.do for part in PARTS for name, act in part.acts.items()},
         }
         return acts[act](obj, by=user_of(request), at=timezone.now(), **details)
+
+
+def _shown(template: MessageTemplate, chosen: str) -> dict[str, Any]:
+    """Return the phone with the placeholders, or with the sample that was asked for by number."""
+    samples = list(template.samples)
+    n = int(chosen) if chosen.isdecimal() and 0 < int(chosen) <= len(samples) else 0
+    labels = [_("Placeholders"), *(_("Sample %(n)d") % {"n": i + 1} for i in range(len(samples)))]
+    return {
+        **wording(template, values=samples[n - 1] if n else {}),
+        "samples": [
+            {"label": label, "url": f"?sample={i}", "is_shown": i == n}
+            for i, label in enumerate(labels if samples else [])
+        ],
+    }
