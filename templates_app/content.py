@@ -14,6 +14,8 @@ from urllib.parse import urlsplit
 
 from django.utils.translation import gettext as _
 
+from templates_app import flex_rules
+
 PLACEHOLDER = re.compile(r"\{\{\s*([^{}\s](?:[^{}]{0,58}[^{}\s])?)\s*\}\}")
 
 EMPHASIS_LIMIT = 15
@@ -223,6 +225,8 @@ def _check_flex(content: dict[str, Any], problems: dict[str, str]) -> None:
     flex = content.get("flex")
     if not isinstance(flex, dict) or flex.get("type") not in ("bubble", "carousel"):
         problems["flex"] = _("Give a Flex container: a JSON object of type bubble or carousel.")
+    elif wrong := flex_rules.problems(flex):
+        problems.update(wrong)
     elif not all(_names_its_host(url, schemes=_FLEX_SCHEMES) for url in _addresses(flex)):
         problems["flex"] = _(
             "Give whole addresses (https, http, line or tel) that name their host without"
