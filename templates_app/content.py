@@ -227,7 +227,7 @@ def _check_flex(content: dict[str, Any], problems: dict[str, str]) -> None:
         problems["flex"] = _("Give a Flex container: a JSON object of type bubble or carousel.")
     elif wrong := flex_rules.problems(flex):
         problems.update(wrong)
-    elif not all(_names_its_host(url, schemes=_FLEX_SCHEMES) for url in _addresses(flex)):
+    elif not all(_names_its_host(url, schemes=_FLEX_SCHEMES) for url in addresses(flex)):
         problems["flex"] = _(
             "Give whole addresses (https, http, line or tel) that name their host without"
             " placeholders."
@@ -295,12 +295,13 @@ def _texts(value: Any, *, with_names: bool = False) -> Iterator[str]:
             yield from _texts(inner, with_names=with_names)
 
 
-def _addresses(node: Any) -> Iterator[str]:
+def addresses(node: Any) -> Iterator[str]:
+    """Yield every address that a content or drawing leads to, in order."""
     if isinstance(node, Mapping):
         for name, inner in node.items():
             if name in URL_FIELDS and isinstance(inner, str):
                 yield inner
-            yield from _addresses(inner)
+            yield from addresses(inner)
     elif isinstance(node, list):
         for inner in node:
-            yield from _addresses(inner)
+            yield from addresses(inner)

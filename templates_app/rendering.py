@@ -39,6 +39,11 @@ def canonical(value: Any) -> bytes:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
 
+def digest(value: Any) -> str:
+    """Return the SHA-256 (hex) of a value's canonical JSON."""
+    return hashlib.sha256(canonical(value)).hexdigest()
+
+
 def content_hash(
     *,
     content: Any,
@@ -49,18 +54,16 @@ def content_hash(
     language: str,
 ) -> str:
     """Return the SHA-256 (hex) of everything that is decided on."""
-    return hashlib.sha256(
-        canonical(
-            {
-                "content": content,
-                "bubble": bubble,
-                "service": service,
-                "purpose": purpose,
-                "category": category,
-                "language": language,
-            }
-        )
-    ).hexdigest()
+    return digest(
+        {
+            "content": content,
+            "bubble": bubble,
+            "service": service,
+            "purpose": purpose,
+            "category": category,
+            "language": language,
+        }
+    )
 
 
 def draw(content: Mapping[str, Any], *, service: str) -> dict[str, Any]:
@@ -84,6 +87,32 @@ def draw(content: Mapping[str, Any], *, service: str) -> dict[str, Any]:
         "altText": content.get("alt_text") or content["title"],
         "contents": _bubble(content),
     }
+
+
+def likeness(drawing: Mapping[str, Any], titles: Mapping[tuple[str, str], str]) -> dict[str, Any]:
+    """Return a bubble like the one that LINE makes of its own keys; only LINE has the real one.
+
+    `drawing` is that of catalogue content; `titles` are what readers see, by (kind, key).
+    """
+
+    def title(kind: str, key: str) -> str:
+        return titles.get((kind, key), key)
+
+    def pair(item: Mapping[str, str]) -> dict[str, str]:
+        return {"label": title("item", item["itemKey"]), "value": item["content"]}
+
+    body = drawing["body"]
+    content: dict[str, Any] = {
+        "title": title("template", drawing["templateKey"]),
+        "items": [pair(item) for item in body.get("items", [])],
+        "buttons": [
+            {"label": title("button", button["buttonKey"]), "url": button["url"]}
+            for button in body.get("buttons", [])
+        ],
+    }
+    if emphasis := body.get("emphasizedItem"):
+        content["emphasis"] = pair(emphasis)
+    return draw(content, service="lon")
 
 
 class Stencil:

@@ -29,10 +29,12 @@ _AUTHOR = (
     "templates_app.change_messagetemplate",
     "templates_app.submit_messagetemplate",
     "templates_app.waive_finding",
+    "templates_app.build_dossier",
 )
 _REVIEWER = (
     "templates_app.review_messagetemplate",
     "templates_app.revoke_messagetemplate",
+    "templates_app.build_dossier",
 )
 _SENDER = (
     "recipients.add_recipient",
@@ -63,7 +65,7 @@ ROLES: dict[str, tuple[str, ...]] = {
     "author": (*_READ, *_AUTHOR),
     "reviewer": (*_READ, *_REVIEWER),
     "sender": (*_READ, *_SENDER),
-    "auditor": (*_READ, "audit.view_auditentry"),
+    "auditor": (*_READ, "audit.view_auditentry", "templates_app.build_dossier"),
     "manager": (*_READ, *_AUTHOR, *_REVIEWER, *_SENDER, *_MANAGER),
 }
 

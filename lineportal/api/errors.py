@@ -12,6 +12,7 @@ from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
+from lineportal import typesetting
 from lineportal.api.parsers import TooLarge
 from lineportal.sending import (
     campaigns,
@@ -21,7 +22,6 @@ from lineportal.sending import (
     saved_audiences,
     stops,
     subject_access,
-    subject_access_pdf,
 )
 from recipients import imports, intake, purposes, requests
 from templates_app import content, drafting, waivers, workflow
@@ -45,7 +45,7 @@ CONFLICTS: dict[type[Exception], str] = {
     stops.AlreadyStopped: "exists",
     stops.NotStopped: "wrong_state",
     subject_access.Forgotten: "wrong_state",
-    subject_access_pdf.MissingFont: "missing_font",
+    typesetting.MissingFont: "missing_font",
 }
 
 

@@ -17,6 +17,7 @@ from rest_framework.response import Response
 
 from lineportal.accounts import access
 from lineportal.accounts.models import Service
+from lineportal.api.dossiers import Dossiers
 from lineportal.api.fields import account_named, user_of
 from lineportal.api.resource import Resource
 from lineportal.sending import overdue, previews, withdrawal
@@ -114,6 +115,7 @@ class TemplateFilter(django_filters.FilterSet):
 
 
 class Templates(
+    Dossiers,
     Resource,
     mixins.ListModelMixin,
     mixins.RetrieveModelMixin,
@@ -122,7 +124,9 @@ class Templates(
     scope = "templates"
     scopes_of = {  # noqa: RUF012
         **dict.fromkeys(("approve", "reject", "revoke"), ("review",)),
-        **dict.fromkeys(("list", "retrieve", "preview"), ("templates", "review")),
+        **dict.fromkeys(
+            ("list", "retrieve", "preview", "brief", "dossier"), ("templates", "review")
+        ),
     }
     serializer_class = TemplateOut
     filterset_class = TemplateFilter

@@ -19,6 +19,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
 
+from lineportal import typesetting
 from lineportal.accounts import access
 from lineportal.console import phone
 from lineportal.console.lists import BoundedDesk
@@ -28,7 +29,6 @@ from lineportal.sending import (
     routing,
     stops,
     subject_access,
-    subject_access_pdf,
 )
 from lineportal.sending import messages as sending_messages
 from recipients import imports, intake, purposes, requests, reveals
@@ -55,7 +55,7 @@ REFUSALS = (
     requests.NotOpen,
     reveals.NoNumber,
     subject_access.Forgotten,
-    subject_access_pdf.MissingFont,
+    typesetting.MissingFont,
     sending_messages.CannotSendAgain,
     retries.NothingToRetry,
     stops.AlreadyStopped,
@@ -171,6 +171,10 @@ class Desk(BoundedDesk):
     def act_form(self, act: str, obj: Any) -> type[ActForm]:
         """Return the form of what an act needs to know."""
         return self.act_forms.get(act, ActForm)
+
+    def act_initial(self, act: str, obj: Any) -> dict[str, Any]:
+        """Return what the form of an act begins with."""
+        return {}
 
     def panel(self, obj: Any, request: HttpRequest) -> dict[str, Any]:
         """Return what the object's own page shows beside its fields."""

@@ -33,7 +33,7 @@ def screen(
     """
     values = values or {}
     if "templateKey" in drawing:
-        drawing = _likeness(drawing, titles or {})
+        drawing = rendering.likeness(drawing, titles or {})
     if drawing.get("type") == "text":
         return format_html(
             '<div class="lp-text-message">{}</div>', flex.text(drawing["text"], values)
@@ -42,25 +42,3 @@ def screen(
     return format_html(
         '{}<p class="lp-alt-text">{}</p>', shown, flex.text(drawing.get("altText", ""), values)
     )
-
-
-def _likeness(drawing: Mapping[str, Any], titles: Titles) -> dict[str, Any]:
-    """Return a bubble like the one that LINE makes of its own keys; only LINE has the real one."""
-
-    def title(kind: str, key: str) -> str:
-        return titles.get((kind, key), key)
-
-    body = drawing.get("body", {})
-    content: dict[str, Any] = {"title": title("template", drawing["templateKey"])}
-    if emphasis := body.get("emphasizedItem"):
-        content["emphasis"] = _pair(emphasis, title)
-    content["items"] = [_pair(item, title) for item in body.get("items", [])]
-    content["buttons"] = [
-        {"label": title("button", button["buttonKey"]), "url": button["url"]}
-        for button in body.get("buttons", [])
-    ]
-    return rendering.draw(content, service="lon")
-
-
-def _pair(item: Mapping[str, Any], title: Any) -> dict[str, str]:
-    return {"label": title("item", item["itemKey"]), "value": item["content"]}

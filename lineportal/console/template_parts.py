@@ -17,7 +17,8 @@ from templates_app.models import MessageTemplate
 class Act:
     """One thing a person can do; `do` takes the template, `by`, `at` and the form's values.
 
-    `is_button` False: the part links to the act itself, beside what it is about.
+    `is_button` False: the part links to the act itself, beside what it is about. `initial` gives
+    what the form begins with.
     """
 
     label: Any
@@ -25,6 +26,7 @@ class Act:
     form: type[ActForm] | None = None
     note: Any = ""
     is_button: bool = True
+    initial: Callable[[MessageTemplate], dict[str, Any]] | None = None
 
 
 def _nothing(template: MessageTemplate, request: HttpRequest) -> dict[str, Any]:

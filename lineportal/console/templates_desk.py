@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from lineportal.accounts import access
-from lineportal.console import template_findings
+from lineportal.console import template_dossier, template_findings
 from lineportal.console.base import ActForm, Desk, user_of, wording
 from lineportal.console.lists import AccountFilter
 from lineportal.console.template_parts import Part
@@ -27,7 +27,7 @@ from templates_app import drafting, workflow
 from templates_app.models import Category, DecidedBy, MessageTemplate, State
 
 # In the order of the page.
-PARTS: tuple[Part, ...] = (template_findings.PART,)
+PARTS: tuple[Part, ...] = (template_findings.PART, template_dossier.PART)
 BADGES = {State.APPROVED: "lp-good", State.SUBMITTED: "lp-wait", State.REJECTED: ""}
 EXAMPLE = {
     "title": "พัสดุของคุณมาถึงแล้ว",
@@ -207,6 +207,10 @@ class TemplateDesk(Desk):
         may_time = obj.service == "lon" and access.may(user, workflow.CHANGE, obj.account_id)
         added = [act for part in PARTS for act in part.available(obj, user)]
         return [*acts, *added, *["overdue"] * may_time]
+
+    def act_initial(self, act: str, obj: Any) -> dict[str, Any]:
+        begins = [part.acts[act].initial for part in PARTS if act in part.acts]
+        return begins[0](obj) if begins and begins[0] else {}
 
     def panel(self, obj: Any, request: HttpRequest) -> dict[str, Any]:
         versions = MessageTemplate.objects.filter(account=obj.account, key=obj.key)

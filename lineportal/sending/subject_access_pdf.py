@@ -5,82 +5,34 @@ Texts reach the page as data, never as markup.
 
 from __future__ import annotations
 
-import functools
-import json
 import re
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import typst
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
+
+from lineportal import typesetting
 
 CONTENT = "evidence_file_content"  # base64, for JSON alone
 _PAGE = Path(__file__).with_name("subject_access.typ")
 
-_THAI = re.compile("[\u0e00-\u0e7f]")
-_HAN = re.compile("[\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\uff00-\uffef\U00020000-\U0003ffff]")
-# The first family of each line that is there is taken; then Debian's package of it.
-_THAI_FAMILIES = ("Loma", "Noto Sans Thai", "Sarabun", "Garuda")
-_HAN_FAMILIES = {
-    "JP": ("Noto Sans CJK JP", "Noto Sans JP", "Noto Sans CJK TC"),
-    "TW": ("Noto Sans CJK TC", "Noto Sans TC", "Noto Sans CJK JP"),
-    "TH": ("Noto Sans CJK TC", "Noto Sans TC", "Noto Sans CJK JP"),
-}
-_LATIN_FAMILIES = ("Loma", "Noto Sans", "DejaVu Sans", "Libertinus Serif")
 # A word so long finds no place to break a line in.
 _LONG = re.compile(r"[!-~]{32,}")
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)")
 
 
-class MissingFont(Exception):
-    """The machine has no font for the writing in the pack."""
-
-
 def typeset(pack: Mapping[str, Any], *, at: datetime) -> bytes:
     """Return the PDF of a pack as JSON reads it back; the same pack makes the same bytes.
 
-    Raises MissingFont.
+    Raises typesetting.MissingFont.
     """
     page = {**_page(pack), "language": (get_language() or "en").partition("-")[0]}
     country = pack["account"]["country"]
-    text = json.dumps(page, ensure_ascii=False)
-    page |= {"region": country, "fonts": _families(text, country)}
-    moment = at.astimezone(UTC).replace(microsecond=0)
-    pdf = typst.Compiler(_PAGE, font_paths=_fonts()).compile(
-        format="pdf", sys_inputs={"pack": json.dumps(page)}, timestamp=moment
-    )
-    assert isinstance(pdf, bytes)
-    return pdf
-
-
-@functools.lru_cache(maxsize=1)
-def _fonts() -> typst.Fonts:
-    return typst.Fonts(include_system_fonts=True, include_embedded_fonts=True)
-
-
-def _families(text: str, country: str) -> list[str]:
-    """Return the fonts to try for each letter, in order."""
-    held = set(_fonts().families())
-    chosen = [next(each for each in _LATIN_FAMILIES if each in held)]
-    for writing, families, package in (
-        (_THAI, _THAI_FAMILIES, "fonts-thai-tlwg"),
-        (_HAN, _HAN_FAMILIES[country], "fonts-noto-cjk"),
-    ):
-        found = next((each for each in families if each in held), "")
-        if found:
-            chosen.append(found)
-        elif writing.search(text):
-            raise MissingFont(
-                _(
-                    "The PDF needs the font “%(font)s”, which this machine has not; install it"
-                    " (Debian: %(package)s), or take the pack as JSON."
-                )
-                % {"font": families[0], "package": package}
-            )
-    return list(dict.fromkeys(chosen))
+    page["region"] = country
+    return typesetting.pdf(_PAGE, "pack", page, country=country, at=at)
 
 
 def _page(pack: Mapping[str, Any]) -> dict[str, Any]:

@@ -97,6 +97,7 @@ class MessageTemplate(models.Model):
             ("submit_messagetemplate", "May submit and recall templates"),
             ("review_messagetemplate", "May approve and reject templates"),
             ("revoke_messagetemplate", "May revoke approved templates"),
+            ("build_dossier", "May build the dossier for LINE"),
             ("waive_finding", "May waive a finding with a written reason"),
         ]
         constraints: ClassVar = [

@@ -17,6 +17,7 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 from django.urls import reverse
 
+from lineportal import typesetting
 from lineportal.accounts.models import AccountScope, OfficialAccount
 from lineportal.audit.models import AuditEntry
 from lineportal.sending import forgetting, inbox, subject_access, subject_access_pdf
@@ -219,7 +220,7 @@ def test_without_a_font_it_says_which_and_how_to_get_it(
     account: OfficialAccount, at: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     person = factories.recipient(account, 1, attributes={"name": "สมชาย"})
-    monkeypatch.setattr(subject_access_pdf, "_THAI_FAMILIES", ("No Such Thai",))
+    monkeypatch.setattr(typesetting, "_THAI_FAMILIES", ("No Such Thai",))
     user = factories.user("manager")
 
     answer = Api(user).get(f"recipients/{person.pk}/subject_access/?purpose=x&as=pdf")
@@ -228,7 +229,7 @@ def test_without_a_font_it_says_which_and_how_to_get_it(
     assert answer.json() == {
         "error": "missing_font",
         "detail": "The PDF needs the font “No Such Thai”, which this machine has not; install it"
-        " (Debian: fonts-thai-tlwg), or take the pack as JSON.",
+        " (Debian: fonts-thai-tlwg), or take the other form.",
     }
     assert not AuditEntry.objects.filter(action=ACT).exists()
 

@@ -6,8 +6,9 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
+from lineportal import typesetting
 from lineportal.accounts.models import OfficialAccount
-from lineportal.sending import subject_access, subject_access_pdf
+from lineportal.sending import subject_access
 from recipients import intake, purposes
 from recipients.intake import Invalid
 from recipients.models import Recipient
@@ -48,7 +49,7 @@ class Command(BaseCommand):
             Invalid,
             purposes.MissingPurpose,
             subject_access.Forgotten,
-            subject_access_pdf.MissingFont,
+            typesetting.MissingFont,
         ) as refusal:
             raise CommandError(str(refusal)) from refusal
         try:
