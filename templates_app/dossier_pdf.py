@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,8 @@ _COLOR = re.compile(r"#[0-9A-Fa-f]{6}")
 _PIXELS = re.compile(r"(\d{1,4})px")
 # A word so long finds no place to break a line in.
 _LONG = re.compile(r"[!-~]{16,}")
-_DEEPEST = 20
+# Boxes in boxes that the page can draw; of what is deeper it shows the texts.
+_DEEPEST = 8
 _PADDING = {"header": 9.0, "hero": 0.0, "body": 13.0, "footer": 7.0}
 
 Node = dict[str, Any]
@@ -112,6 +113,8 @@ def _node(node: Any, values: Mapping[str, str], said: Mapping[str, str], depth: 
     kind = node.get("type") if isinstance(node, Mapping) else None
     if kind == "box" and depth <= _DEEPEST:
         return _box(node, values, said, depth)
+    if kind == "box":
+        return _text({"text": "\n".join(_texts_below(node)), "size": "sm"}, values)
     if kind == "text":
         return _text(node, values)
     if kind == "button":
@@ -173,6 +176,14 @@ def _text(node: Mapping[str, Any], values: Mapping[str, str]) -> Node:
     }
 
 
+def _texts_below(node: Any) -> Iterator[str]:
+    if isinstance(node, Mapping):
+        if isinstance(node.get("text"), str):
+            yield node["text"]
+        for each in node["contents"] if isinstance(node.get("contents"), list) else []:
+            yield from _texts_below(each)
+
+
 def _pieces(text: Any, values: Mapping[str, str]) -> list[tuple[str, str]]:
     """Return (how, words) for each part of a text: plain, gap for a placeholder, or its value."""
     first, *rest = PLACEHOLDER.split(str(text))
@@ -203,10 +214,7 @@ def _about(dossier: Mapping[str, Any], said: Mapping[str, str]) -> list[tuple[st
         ("language", template["language"]),
         ("purpose", template["purpose"]),
         ("created", f"{template['created_by']}, {template['created_at']}"),
-        (
-            "submitted",
-            ", ".join(filter(None, (template["submitted_by"], template["submitted_at"]))),
-        ),
+        ("submitted", ", ".join(filter(None, submitted))),
         ("line_reference", template["line_reference"]),
         ("line_decided_on", template["line_decided_on"]),
         ("reason", template["reason"]),
