@@ -42,12 +42,12 @@ class Dossiers:
     """The brief and dossier of a template, as a part of its view."""
 
     @extend_schema(methods=["GET"], responses=BriefIO)
-    @extend_schema(methods=["PUT"], request=BriefIO, responses=BriefIO)
-    @action(detail=True, methods=["get", "put"])
+    @extend_schema(methods=["PATCH"], request=BriefIO, responses=BriefIO)
+    @action(detail=True, methods=["get", "patch"])
     def brief(self, request: Request, pk: str) -> Response:
         """What LINE wants to know beside the words; what is left out stays as it is."""
         template = self.get_object()  # type: ignore[attr-defined]
-        if request.method == "PUT":
+        if request.method == "PATCH":
             given = BriefIO(data=request.data, partial=True)
             given.is_valid(raise_exception=True)
             brief = briefs.write(

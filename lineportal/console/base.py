@@ -221,7 +221,7 @@ class Desk(BoundedDesk):
         form = (
             form_class(request.POST, request.FILES)
             if is_sent
-            else form_class(initial=request.GET.dict())
+            else form_class(initial={**self.act_initial(act, obj), **request.GET.dict()})
         )
         if request.method == "POST" and form.is_valid():
             try:
