@@ -8,6 +8,7 @@ from typing import Any
 
 from django import forms
 from django.contrib.auth.models import User
+from django.contrib.humanize.templatetags.humanize import intcomma
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
 
@@ -79,7 +80,7 @@ def panel(template: MessageTemplate, request: HttpRequest) -> dict[str, Any]:
     brief = briefs.of(template)
     return {
         "brief": [
-            (LABELS[name], value)
+            (LABELS[name], intcomma(value) if name == "monthly_volume" else value)
             for name, value in briefs.as_dict(brief).items()
             if value not in ("", None)
         ],

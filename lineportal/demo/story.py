@@ -30,6 +30,21 @@ PARCEL = {
     "buttons": [{"label": "ติดตามพัสดุ", "url": "https://example.com/track/{{tracking_no}}"}],
 }
 
+SAMPLE = {
+    "name": "สมชาย ใจดี",
+    "tracking_no": "TH0123456789",
+    "parcel_from": "ร้านดอกไม้บ้านสวน",
+    "pickup_date": "30 พ.ย. 2569",
+}
+BRIEF = {
+    "use_case": "The receiver knows that a parcel waits, and until when.",
+    "trigger": "The parcel is scanned at the pick-up point.",
+    "audience": "Receivers whose phone number the sender gave for this parcel.",
+    "monthly_volume": 120_000,
+    "contact_name": "Somsri, customer care",
+    "contact_email": "care@example.com",
+}
+
 Say = Callable[[str], None]
 
 
@@ -78,10 +93,12 @@ def approve_template(portal: Portal, keys: Keys, *, account: str, say: Say) -> s
             "language": "th",
             "purpose": "Tell the receiver that a parcel waits for them",
             "content": PARCEL,
+            "samples": [SAMPLE],
         },
     )
     path = f"templates/{draft['id']}/"
-    say(f"  draft       {draft['key']} v{draft['version']}, by the author")
+    portal.call(keys.author, "PATCH", f"{path}brief/", BRIEF)
+    say(f"  draft       {draft['key']} v{draft['version']}, by the author, with sample and brief")
     submitted = portal.call(keys.author, "POST", f"{path}submit/")
     say(f"  submitted   bubble frozen, content hash {submitted['content_hash'][:16]}…")
     approved = portal.call(
