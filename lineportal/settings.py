@@ -206,6 +206,8 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "SourceEnum": "recipients.models.Source",
         "LegalBasisEnum": "recipients.models.LegalBasisKind",
+        "KindEnum": "recipients.models.SubjectRequest.Kind",
+        "CatalogueKindEnum": "templates_app.models.CatalogueKind",
         "CampaignStateEnum": "lineportal.sending.models.Campaign.State",
         "ImportStateEnum": "recipients.models.RecipientImport.State",
     },

@@ -41,7 +41,7 @@ _BUBBLE = {
     "alt_text",
 }  # fmt: skip
 _CATALOGUE = {"template_key", "emphasis", "items", "buttons"}
-_CATALOGUE_KEY = re.compile(rf"[A-Za-z0-9_.-]{{1,{CATALOGUE_KEY_LIMIT}}}")
+CATALOGUE_KEY = re.compile(rf"[A-Za-z0-9_.-]{{1,{CATALOGUE_KEY_LIMIT}}}")
 # LINE, "URI action": what a button may open.
 _FLEX_SCHEMES = {"https", "http", "line", "tel"}
 
@@ -203,7 +203,7 @@ def _check_catalogue(content: dict[str, Any], problems: dict[str, str]) -> None:
     if emphasis := content.get("emphasis"):
         keys.append(emphasis["item_key"])
     button_keys = [button["button_key"] for button in content.get("buttons") or []]
-    if not all(map(_CATALOGUE_KEY.fullmatch, [content["template_key"], *keys, *button_keys])):
+    if not all(map(CATALOGUE_KEY.fullmatch, [content["template_key"], *keys, *button_keys])):
         problems["template_key"] = _(
             "Keys of LINE's catalogue have letters, digits and underscores only, such as"
             " shipment_completed_ja."

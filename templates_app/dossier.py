@@ -20,7 +20,7 @@ from django.utils.translation import gettext as _
 
 from lineportal.accounts import access
 from lineportal.audit import chain
-from templates_app import briefs, dossier_pdf, rendering, waivers
+from templates_app import briefs, catalogue, dossier_pdf, rendering, waivers
 from templates_app import content as contents
 from templates_app.dossier_words import LANGUAGES
 from templates_app.models import EntryKind, MessageTemplate, State
@@ -132,10 +132,22 @@ def collect(template: MessageTemplate, *, language: str, at: datetime) -> dict[s
             }
             for entry in milestones
         ],
+        "catalogue_titles": [
+            [kind, key, title] for (kind, key), title in _titles_in(template).items()
+        ],
         "content": template.content,
         "message": drawing,
     }
     return dict(json.loads(json.dumps(found, default=_as_text)))
+
+
+def _titles_in(template: MessageTemplate) -> dict[tuple[str, str], str]:
+    """Return what readers see for the keys of LINE's catalogue that this version holds."""
+    if contents.kind(template.content, service=template.service) != "catalogue":
+        return {}
+    held = {(kind, key) for _place, kind, key in catalogue.keys(template.content)}
+    known = catalogue.titles(template.account.country)
+    return {each: known[each] for each in sorted(held & known.keys())}
 
 
 def _as_text(value: Any) -> str:

@@ -68,7 +68,9 @@ def typeset(dossier: Mapping[str, Any], *, language: str, at: datetime) -> bytes
 def _phones(dossier: Mapping[str, Any], said: Mapping[str, str]) -> list[Node]:
     drawing = dossier["message"]
     if "templateKey" in drawing:
-        drawing = rendering.likeness(drawing, {})
+        drawing = rendering.likeness(
+            drawing, {(kind, key): title for kind, key, title in dossier["catalogue_titles"]}
+        )
     shown: list[tuple[str, Mapping[str, str]]] = [(said["with_placeholders"], {})]
     shown += [(f"{said['sample']} {n}", each) for n, each in enumerate(dossier["samples"], 1)]
     return [

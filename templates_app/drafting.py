@@ -12,8 +12,8 @@ from django.utils.translation import gettext as _
 
 from lineportal.accounts import access
 from lineportal.accounts.models import OfficialAccount, Service
+from templates_app import catalogue, workflow
 from templates_app import content as contents
-from templates_app import workflow
 from templates_app.models import Brief, Category, MessageTemplate, State, TemplateEvent, Waiver
 
 EDITABLE = ("purpose", "category", "language", "content", "samples")
@@ -47,6 +47,7 @@ def create(
     access.require(by, workflow.ADD, account)
     _check_details(service=service, category=category, language=language, purpose=purpose)
     contents.validate(content, service=service)
+    catalogue.require_known(content, service=service, country=account.country)
     _check_samples(samples)
     taken = KeyTaken(
         _("The account has a template “%(key)s” already; revise it, or choose another key.")
@@ -101,6 +102,9 @@ def edit(
         purpose=template.purpose,
     )
     contents.validate(template.content, service=template.service)
+    catalogue.require_known(
+        template.content, service=template.service, country=template.account.country
+    )
     _check_samples(template.samples)
     template.placeholders = contents.placeholders(template.content)
     template.changed_at = at

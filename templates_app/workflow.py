@@ -19,8 +19,8 @@ from django_fsm import TransitionNotAllowed
 from lineportal.accounts import access
 from lineportal.accounts.models import Service
 from lineportal.audit import chain
+from templates_app import catalogue, rendering, waivers
 from templates_app import content as contents
-from templates_app import rendering, waivers
 from templates_app.models import (
     DecidedBy,
     EntryKind,
@@ -71,6 +71,7 @@ def submit(template: MessageTemplate, *, by: User, at: datetime) -> MessageTempl
     access.require(by, SUBMIT, template.account_id)
     template = locked(template)
     contents.validate(template.content, service=template.service)
+    _require_known_keys(template)
     _move(template, template._submit)
     waivers.require_none_open(template)
     template.bubble = rendering.draw(template.content, service=template.service)
@@ -114,6 +115,7 @@ def approve(
     template = locked(template)
     _move(template, template._approve)
     _four_eyes(template, by)
+    _require_known_keys(template)
     today = at.astimezone(ZoneInfo(template.account.timezone)).date()
     line_reference = line_reference.strip()
     if template.service == Service.LON:
@@ -123,7 +125,7 @@ def approve(
                     "line_reference",
                     _("Give the reference of LINE's own decision; every notification needs one."),
                 )
-            line_reference = f"LINE key catalogue: {template.content['template_key']}"
+            line_reference = catalogue.reference(template)
         line_decided_on = line_decided_on or today
     if line_decided_on and line_decided_on > today:
         raise MissingDecision(
@@ -288,6 +290,12 @@ def _four_eyes(template: MessageTemplate, by: User) -> None:
         raise FourEyes(
             _("You created, edited or submitted this version; somebody else must decide on it.")
         )
+
+
+def _require_known_keys(template: MessageTemplate) -> None:
+    catalogue.require_known(
+        template.content, service=template.service, country=template.account.country
+    )
 
 
 def _line_decided(

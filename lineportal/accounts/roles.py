@@ -14,6 +14,8 @@ _READ = (
     "accounts.view_road",
     "templates_app.view_messagetemplate",
     "templates_app.view_templateevent",
+    "templates_app.view_catalogueentry",
+    "templates_app.view_catalogueedition",
     "recipients.view_recipient",
     "recipients.view_consentrecord",
     "recipients.view_recipientimport",
@@ -51,6 +53,7 @@ _SENDER = (
     "sending.stop_sending",
 )
 _MANAGER = (
+    "templates_app.import_catalogue",
     "accounts.manage_accounts",
     "accounts.change_officialaccount",
     "recipients.erase_recipient",

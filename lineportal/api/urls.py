@@ -7,6 +7,7 @@ from lineportal.api import (
     accounts,
     audiences,
     campaigns,
+    catalogue,
     control,
     errors,
     imports,
@@ -22,6 +23,7 @@ router = DefaultRouter()
 router.include_root_view = False
 router.register("accounts", accounts.Accounts, basename="account")
 router.register("templates", templates.Templates, basename="template")
+router.register("catalogue", catalogue.Catalogue, basename="catalogue")
 router.register("recipients/imports", imports.Imports, basename="import")
 router.register("recipients", recipients.Recipients, basename="recipient")
 router.register("suppressions", suppressions.Suppressions, basename="suppression")

@@ -32,7 +32,7 @@ from lineportal.sending import (
 )
 from lineportal.sending import messages as sending_messages
 from recipients import imports, intake, purposes, requests, reveals
-from templates_app import content, drafting, waivers, workflow
+from templates_app import catalogue, catalogue_import, content, drafting, waivers, workflow
 from templates_app.models import MessageTemplate
 
 # What the rooms below refuse with; each text says what to do.
@@ -42,6 +42,7 @@ REFUSALS = (
     workflow.MissingDecision,
     waivers.Blocked,
     content.InvalidContent,
+    catalogue_import.Refused,
     campaigns.WrongState,
     campaigns.NameTaken,
     routing.AccountExists,
@@ -255,9 +256,16 @@ def wording(
 ) -> dict[str, Any]:
     """Return what the phone shows, so that who confirms reads the words that go out."""
     return {
-        "screen": phone.screen(phone.drawing_of(template), values=values),
+        "screen": phone.screen(
+            phone.drawing_of(template), values=values, titles=_titles_for(template)
+        ),
         "sender_name": template.account.name,
     }
+
+
+def _titles_for(template: MessageTemplate) -> dict[tuple[str, str], str]:
+    is_catalogue = content.kind(template.content, service=template.service) == "catalogue"
+    return catalogue.titles(template.account.country) if is_catalogue else {}
 
 
 def user_of(request: HttpRequest) -> User:

@@ -83,6 +83,12 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
                     "templates_app.view_messagetemplate",
                 ),
                 _item(
+                    _("LINE's keys"),
+                    "menu_book",
+                    "templates_app_catalogueentry_changelist",
+                    "templates_app.view_catalogueentry",
+                ),
+                _item(
                     _("Recipients"),
                     "group",
                     "recipients_recipient_changelist",

@@ -48,14 +48,16 @@ class CatalogueEntry(models.Model):
     country = models.CharField(max_length=2, choices=Country)
     kind = models.CharField(max_length=8, choices=CatalogueKind)
     key = models.CharField(max_length=100)
-    title = models.CharField(max_length=300)  # what the reader sees: a title, or a label
+    # What the reader sees, a title or a label; empty where we know the key alone.
+    title = models.CharField(max_length=300, blank=True)
     description = models.TextField(blank=True)
-    edition = models.ForeignKey(CatalogueEdition, models.PROTECT, related_name="+")
+    edition = models.ForeignKey(CatalogueEdition, models.PROTECT, related_name="entries")
     retired_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         verbose_name = _("key of LINE's catalogue")
         verbose_name_plural = _("LINE's key catalogue")
+        permissions: ClassVar = [("import_catalogue", "May import LINE's key catalogue")]
         constraints: ClassVar = [
             models.UniqueConstraint(
                 fields=["country", "kind", "key"],

@@ -21,6 +21,8 @@ from tests import factories
 
 LISTS = {
     "templates_app_messagetemplate": "templates_app.view_messagetemplate",
+    "templates_app_catalogueentry": "templates_app.view_catalogueentry",
+    "templates_app_catalogueedition": "templates_app.view_catalogueedition",
     "recipients_recipient": "recipients.view_recipient",
     "recipients_recipientimport": "recipients.view_recipientimport",
     "recipients_suppression": "recipients.view_suppression",
@@ -33,6 +35,7 @@ LISTS = {
     "auth_user": "auth.view_user",
 }
 ADDS = {
+    "templates_app_catalogueedition": {"manager", "superuser"},
     "templates_app_messagetemplate": {"author", "manager", "superuser"},
     "recipients_recipient": {"sender", "manager", "superuser"},
     "recipients_recipientimport": {"sender", "manager", "superuser"},
