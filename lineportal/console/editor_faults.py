@@ -48,7 +48,8 @@ def find(written: Written) -> Faults:
         add(control, sentence)
     problems = _problems(_completed(content, written), written)
     if not content[needed].strip():
-        problems[needed] = _problems(content, written)[needed]
+        bare = {needed: ""} | ({"flex": _BUBBLE} if "flex" in content else {})
+        problems[needed] = _problems(bare, written)[needed]
     for place, sentence in problems.items():
         if place in ("content", "placeholders") and is_located:
             continue

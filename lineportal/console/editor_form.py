@@ -121,7 +121,7 @@ def kind_named(code: str, kinds: Sequence[Kind] = KINDS) -> Kind:
 
 
 def of_form(
-    data: QueryDict, *, kinds: Sequence[Kind], file: UploadedFile[Any] | None = None
+    data: QueryDict, *, kinds: Sequence[Kind] = KINDS, file: UploadedFile[Any] | None = None
 ) -> Written:
     """Return what a form sent; an uploaded file stands in for the pasted JSON."""
     written = Written(kind_named(data.get("kind", ""), kinds))
