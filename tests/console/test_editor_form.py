@@ -378,7 +378,7 @@ DEEP = '{"type":"bubble","body":' * 5000
         (b'{"type": "bubble",', "Line 1, column 19: this is not JSON"),
         (
             b'{"type": "bubble",\n"type": "bubble"}',
-            "Line 2, column 1: the name “type” stands twice",
+            "Line 2, column 1: the name “type”",
         ),
         (b"\x89PNG\r\n", "Byte 1 is not UTF-8"),
         (b"", "There is nothing here"),
