@@ -170,7 +170,7 @@ class Page:
             "sender_name": self._sender(),
             "shown": shown,
             "tabs": [_("Placeholders"), *(
-                _("Sample %(n)d") % {"n": n + 1} for n in range(len(written.samples))
+                _("Sample %(n)d") % {"n": n + 1} for n in range(len(written.samples) or 1)
             )] if placeholders else [],
             "is_dark": bool(self.request.POST.get("dark")),
             "missing": editor_controls.said(faults),
@@ -204,9 +204,10 @@ class Page:
     def _shown_values(self, placeholders: list[str]) -> tuple[dict[str, str], int]:
         chosen = self.request.POST.get("shown", "")
         n = int(chosen) if chosen.isascii() and chosen.isdecimal() and len(chosen) < 3 else 0
-        if not 0 < n <= len(self.written.samples) or not placeholders:
+        sets = self.written.samples or [{}]
+        if not 0 < n <= len(sets) or not placeholders:
             return {}, 0
-        return self.written.samples[n - 1], n
+        return sets[n - 1], n
 
     def _sender(self) -> str:
         if self.template is not None:
