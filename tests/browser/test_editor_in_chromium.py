@@ -132,6 +132,7 @@ def test_a_bubble_is_uploaded_and_pasted(page: Page, tmp_path: Path) -> None:
     expect(page.get_by_text("This is larger than 200 KB")).to_be_hidden()
     expect(page.get_by_label("Paste it here")).to_have_value(re.compile('"type": "bubble"'))
     expect(page.locator(".lp-phone mark", has_text="shop")).to_be_visible()
+    expect(page.get_by_label("Key", exact=True)).to_have_value("")  # the theme would name the file
     page.get_by_label("Alternative text").fill("news")
     expect(page.get_by_text("missing or wrong")).to_have_count(0)
     shot(page, "editor-flex")

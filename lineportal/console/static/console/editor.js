@@ -73,6 +73,7 @@
   });
 
   const file = document.getElementById("f-flex_file");
+  file.hasChangeListener = true; // else the theme writes the file's name into the first text field
   file.addEventListener("change", async () => {
     const [chosen] = file.files;
     const isTooBig = Boolean(chosen) && chosen.size > Number(file.dataset.most);
