@@ -73,6 +73,16 @@ def sentence(change: Change) -> str:
     return ""
 
 
+def of_edit(change: Change) -> str:
+    """Return what an edit did to the draft's placeholders; empty where it left them alone."""
+    words = {"added": ", ".join(change.added), "removed": ", ".join(change.removed)}
+    if change.added and change.removed:
+        return _("This edit brings in: %(added)s; takes out: %(removed)s.") % words
+    if change.added:
+        return _("This edit brings in: %(added)s.") % words
+    return _("This edit takes out: %(removed)s.") % words if change.removed else ""
+
+
 def example(names: Sequence[str], sample: Mapping[str, str] | None = None) -> str:
     """Return the `values` of a call as JSON; the sample's where it has them."""
     sample = sample or {}

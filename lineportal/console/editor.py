@@ -96,5 +96,11 @@ def _say_saved(
 ) -> None:
     messages.success(request, _("The draft %(template)s is saved.") % {"template": saved})
     change = callers.change_of(saved, before=before)
-    if not is_new and change:
+    if is_new:
+        return
+    if change:
         messages.warning(request, callers.sentence(change))
+    if change.compared_with_version != saved.version and (
+        edit := callers.compare(before, saved.placeholders)
+    ):
+        messages.info(request, callers.of_edit(edit))

@@ -192,7 +192,13 @@ class Page:
         approved = callers.approved_before(self.template)
         before = approved or self.template
         change = callers.compare(before.placeholders, placeholders, version=before.version)
-        return {**context, "change": callers.sentence(change), "since_approved": approved}
+        edit = callers.compare(self.template.placeholders, placeholders) if approved else None
+        return {
+            **context,
+            "change": callers.sentence(change),
+            "since_approved": approved,
+            "edit_change": callers.of_edit(edit) if edit else "",
+        }
 
     def _are_samples_new(self, placeholders: list[str]) -> bool:
         """Return whether the sample fields on the page are others than these words need."""

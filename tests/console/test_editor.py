@@ -402,6 +402,14 @@ def test_a_change_of_placeholders_says_what_callers_must_pass(
     words = page.content.decode()
     assert words.count(sentence) == 2  # the message, and the panel that stays
     assert "Changed since version 1" in words
+    assert "This edit brings in: due; takes out: name." in words
+    form = shown(client, url)
+    back = live(client, **{**form, "greeting": "{{name}} {{due}} {{day}}"})
+    assert "API callers must now also pass: due, day." in back
+    assert "This edit brings in: name, day." in back
+    undone = live(client, **{**form, "greeting": "{{name}}"})
+    assert "API callers" not in undone
+    assert "This edit brings in: name; takes out: due." in undone
 
 
 def test_a_draft_that_somebody_changed_meanwhile_is_not_overwritten_unseen(

@@ -35,6 +35,10 @@ def test_the_sentence_names_both_sides() -> None:
     )
     assert callers.sentence(callers.compare(["a"], [])) == "API callers no longer need to pass: a."
     assert callers.sentence(callers.compare(["a"], ["a"])) == ""
+    assert callers.of_edit(change) == "This edit brings in: new, due; takes out: old."
+    assert callers.of_edit(callers.compare(["a"], [])) == "This edit takes out: a."
+    assert callers.of_edit(callers.compare([], ["a"])) == "This edit brings in: a."
+    assert callers.of_edit(callers.compare([], [])) == ""
 
 
 def test_the_example_has_a_value_for_every_placeholder() -> None:
