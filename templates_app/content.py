@@ -30,6 +30,7 @@ TEXT_LIMIT = 5000  # a two-way text message
 LABEL_LIMIT = 40
 PARAGRAPH_LIMIT = 1000
 CATALOGUE_KEY_LIMIT = 100
+ALL_TEXTS_ADVISED = 500  # 8x8 takes no more in all; LINE sets no such limit
 # Names under which a message object holds an address; values in them are percent-encoded.
 URL_FIELDS = frozenset({"uri", "url", "desktop", "previewUrl"})
 

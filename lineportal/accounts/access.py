@@ -57,8 +57,9 @@ def may(user: Any, permission: str, account: OfficialAccount | int | None = None
         return False
     if account is None:
         return True
+    accounts = listed(user)
     pk = account if isinstance(account, int) else account.pk
-    return accounts_of(user).filter(pk=pk).exists()
+    return accounts is None or pk in accounts
 
 
 def require(user: User, permission: str, account: OfficialAccount | int | None = None) -> None:

@@ -21,7 +21,7 @@ from lineportal.api.dossiers import Dossiers
 from lineportal.api.fields import account_named, user_of
 from lineportal.api.resource import Resource
 from lineportal.sending import overdue, previews, withdrawal
-from templates_app import drafting, waivers, workflow
+from templates_app import callers, drafting, waivers, workflow
 from templates_app.models import MessageTemplate, State
 
 ANYBODY = UUID(int=0)
@@ -44,6 +44,23 @@ class TemplateOut(serializers.ModelSerializer[MessageTemplate]):
 
     def get_findings(self, template: MessageTemplate) -> list[dict[str, str]]:
         return waivers.found_in(template)
+
+
+class PlaceholderChanges(serializers.Serializer[Any]):
+    """What API callers must pass now, and need not any more."""
+
+    added = serializers.ListField(child=serializers.CharField())
+    removed = serializers.ListField(child=serializers.CharField())
+    compared_with_version = serializers.IntegerField(
+        help_text="the approved version; this version as it was where none is approved"
+    )
+
+
+class TemplateEdited(TemplateOut):
+    placeholder_changes = PlaceholderChanges(read_only=True)
+
+    class Meta(TemplateOut.Meta):
+        fields = (*TemplateOut.Meta.fields, "placeholder_changes")  # type: ignore[assignment]
 
 
 class TemplateIn(serializers.Serializer[Any]):
@@ -149,10 +166,15 @@ class Templates(
         )
         return Response(TemplateOut(template).data, status=status.HTTP_201_CREATED)
 
-    @extend_schema(request=TemplateChanges, responses=TemplateOut)
+    @extend_schema(request=TemplateChanges, responses=TemplateEdited)
     def partial_update(self, request: Request, pk: str) -> Response:
+        """Change a draft; the answer says what that changes for API callers."""
+        template, user = self.get_object(), user_of(request)
+        before = list(template.placeholders)
         changes = _read(TemplateChanges, request)
-        return self._act(drafting.edit, changes=changes)
+        edited = drafting.edit(template, by=user, at=timezone.now(), changes=changes)
+        change = PlaceholderChanges(callers.change_of(edited, before=before))
+        return Response({**TemplateOut(edited).data, "placeholder_changes": change.data})
 
     @extend_schema(request=None, responses=TemplateOut)
     @action(detail=True, methods=["post"])

@@ -52,7 +52,8 @@ def bubble(flex: Mapping[str, Any], values: Values) -> SafeString:
         if not isinstance(block := flex.get(name), Mapping):
             continue
         style = styles.get(name) if isinstance(styles, Mapping) else None
-        css = _color("background", style.get("backgroundColor") if style else None)
+        color = style.get("backgroundColor") if isinstance(style, Mapping) else None
+        css = _color("background", color)
         if block.get("type") == "box" and not any(key.startswith("padding") for key in block):
             block = {**block, "paddingAll": _PADDING[name]}
         parts.append(format_html('<div style="{}">{}</div>', css, _component(block, values, 0)))

@@ -10,67 +10,29 @@ from django import forms
 from django.contrib import admin
 from django.contrib.auth.models import User
 from django.db.models import Model
-from django.http import HttpRequest
+from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from lineportal.accounts import access
-from lineportal.console import template_dossier, template_findings
+from lineportal.console import editor, template_callers, template_dossier, template_findings
 from lineportal.console.base import ActForm, Desk, user_of, wording
 from lineportal.console.lists import AccountFilter
 from lineportal.console.template_parts import Part
 from lineportal.sending import overdue, withdrawal
-from templates_app import content as contents
 from templates_app import drafting, workflow
-from templates_app.models import Category, DecidedBy, MessageTemplate, State
+from templates_app.models import DecidedBy, MessageTemplate, State
 
 # In the order of the page.
-PARTS: tuple[Part, ...] = (template_findings.PART, template_dossier.PART)
+PARTS: tuple[Part, ...] = (
+    template_findings.PART,
+    template_dossier.PART,
+    template_callers.PART,
+)
 BADGES = {State.APPROVED: "lp-good", State.SUBMITTED: "lp-wait", State.REJECTED: ""}
-EXAMPLE = {
-    "title": "พัสดุของคุณมาถึงแล้ว",
-    "greeting": "เรียน คุณ{{name}}",
-    "emphasis": {"label": "เลขพัสดุ", "value": "{{tracking_no}}"},
-    "items": [{"label": "จาก", "value": "{{parcel_from}}"}],
-    "buttons": [{"label": "ติดตามพัสดุ", "url": "https://example.com/track/{{tracking_no}}"}],
-}
-
-
-class PrettyJson(json.JSONEncoder):
-    """JSON as a person can read it: indented, Thai as Thai."""
-
-    def __init__(self, **kw: Any) -> None:
-        super().__init__(**{**kw, "indent": 2, "ensure_ascii": False})
-
-
-class TemplateForm(forms.ModelForm[MessageTemplate]):
-    content = forms.JSONField(
-        encoder=PrettyJson,
-        widget=forms.Textarea(attrs={"rows": 18}),
-        help_text=gettext_lazy(
-            "Notification: title, company, greeting, emphasis, items, explanation, buttons."
-            " Two-way: {“text”: …} or {“flex”: …, “alt_text”: …}. Placeholders: {{name}}."
-        ),
-    )
-
-    class Meta:
-        model = MessageTemplate
-        fields = ("account", "key", "service", "language", "purpose", "category", "content")
-
-    def clean(self) -> dict[str, Any]:
-        cleaned = super().clean() or {}
-        service = cleaned.get("service") or self.instance.service
-        if service and "content" in cleaned:
-            try:
-                contents.validate(cleaned["content"], service=service)
-            except contents.InvalidContent as refusal:
-                for place, sentence in refusal.problems.items():
-                    self.add_error("content", f"{place}: {sentence}")
-        if service == "lon" and cleaned.get("category") == Category.MARKETING:
-            self.add_error("category", _("LINE forbids promotion in notifications."))
-        return cleaned
 
 
 class ApproveForm(ActForm):
@@ -109,7 +71,6 @@ class OverdueForm(ActForm):
 @admin.register(MessageTemplate)
 class TemplateDesk(Desk):
     view_permission = "templates_app.view_messagetemplate"
-    form = TemplateForm
     list_display = ("name", "account", "service", "language", "state_badge", "changed_at")
     list_filter = ("state", "service", ("account", AccountFilter))
     sortable_by = ("name", "state_badge", "changed_at")  # hundreds of templates
@@ -171,36 +132,54 @@ class TemplateDesk(Desk):
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         if not isinstance(obj, MessageTemplate):
             return bool(request.user.has_perm(workflow.CHANGE))
-        return "edit" in workflow.available_acts(obj, user_of(request))
+        return False  # the editor has a page of its own
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Sequence[str]:
-        fixed = ("account", "key", "service", "approved_by", "approved_at")
-        decided = ("line_reference", "line_decided_on", "overdue_minutes", "written")
-        return (*fixed, *decided) if obj else ()
+        return ("written",)
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Sequence[str]:
-        content = (
-            "content" if obj is None or self.has_change_permission(request, obj) else "written"
-        )
-        fields = ["account", "key", "service", "language", "purpose", "category", content]
+        fields = ["account", "key", "service", "language", "purpose", "category", "written"]
         if obj and obj.overdue_minutes:
             fields.append("overdue_minutes")
         if obj and obj.state == State.APPROVED:
             fields += ["line_reference", "line_decided_on", "approved_by", "approved_at"]
         return fields
 
-    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
-        return {"service": "lon", "language": "th", "content": EXAMPLE}
+    def get_urls(self) -> list[URLPattern]:
+        own = [
+            path(
+                "preview/",
+                self._site(self.preview_view),
+                name="templates_app_messagetemplate_preview",
+            ),
+            path(
+                "<path:object_id>/edit/",
+                self._site(self.edit_view),
+                name="templates_app_messagetemplate_edit",
+            ),
+        ]
+        return [*own, *super().get_urls()]
 
-    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
-        by, at = user_of(request), timezone.now()
-        values = form.cleaned_data
-        if change:
-            changes = {name: values[name] for name in drafting.EDITABLE if name in values}
-            drafting.edit(MessageTemplate.objects.get(pk=obj.pk), by=by, at=at, changes=changes)
-            return
-        made = drafting.create(values.pop("account"), by=by, at=at, **values)
-        obj.pk = made.pk
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        return editor.page(self, request, None)
+
+    def edit_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        template = self.get_object(request, object_id)
+        if template is None or not self.has_view_permission(request, template):
+            raise Http404
+        return editor.page(self, request, template)
+
+    def preview_view(self, request: HttpRequest) -> HttpResponse:
+        return editor.preview(self, request)
+
+    def buttons(self, obj: Any, request: HttpRequest) -> list[dict[str, Any]]:
+        buttons = super().buttons(obj, request)
+        if "edit" in self.available_acts(obj, user_of(request)):
+            url = reverse("admin:templates_app_messagetemplate_edit", args=[obj.pk])
+            buttons.insert(0, {"url": url, "label": _("Edit"), "asks": True, "look": "plain"})
+        return buttons
 
     def available_acts(self, obj: Any, user: User) -> Sequence[str]:
         acts = workflow.available_acts(obj, user)

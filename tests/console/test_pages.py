@@ -137,19 +137,19 @@ def test_the_whole_review_works_by_the_pages(world: dict[str, Any]) -> None:
 def test_a_draft_is_written_and_edited_by_the_form(world: dict[str, Any]) -> None:
     client, _user = login("author")
     form = {
-        "account": world["account"].pk, "key": "third", "service": "oa", "language": "th",
-        "purpose": "news", "category": "marketing", "content": '{"text": "hello"}',
+        "account": world["account"].pk, "key": "third", "kind": "text", "language": "th",
+        "purpose": "news", "category": "marketing", "text": "hello", "do": "save",
     }  # fmt: skip
 
     assert client.post(reverse("admin:templates_app_messagetemplate_add"), form).status_code == 302
     template = MessageTemplate.objects.get(key="third")
-    url = reverse("admin:templates_app_messagetemplate_change", args=[template.pk])
-    changed = {**form, "content": '{"text": "hello again"}'}
+    url = reverse("admin:templates_app_messagetemplate_edit", args=[template.pk])
+    changed = {**form, "text": "hello again", "seen": template.changed_at.isoformat()}
     assert client.post(url, changed).status_code == 302
     template.refresh_from_db()
     assert template.content == {"text": "hello again"}
-    refused = client.post(url, {**form, "content": '{"text": ""}'})
-    assert refused.status_code == 200
+    refused = client.post(url, {**form, "text": " "})
+    assert refused.status_code == 409
     assert "Write the text of the message" in refused.content.decode()
 
 
