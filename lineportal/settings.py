@@ -162,6 +162,21 @@ SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_500_000  # bytes of a request body that is no file
 
+# --- mail
+
+_mail = env.mail_url("LINEPORTAL_EMAIL_URL")
+EMAIL_BACKEND = _mail["EMAIL_BACKEND"]
+EMAIL_HOST = _mail.get("EMAIL_HOST", "localhost")
+EMAIL_PORT = _mail.get("EMAIL_PORT", 25)
+EMAIL_HOST_USER = _mail.get("EMAIL_HOST_USER", "")
+EMAIL_HOST_PASSWORD = _mail.get("EMAIL_HOST_PASSWORD", "")
+EMAIL_USE_SSL = _mail.get("EMAIL_USE_SSL", False)
+EMAIL_USE_TLS = _mail.get("EMAIL_USE_TLS", False)
+DEFAULT_FROM_EMAIL = env.mail_address(
+    "LINEPORTAL_EMAIL_FROM", f"lineportal@{urlsplit(PUBLIC_URL).hostname}"
+)
+EMAIL_TIMEOUT = 15  # seconds; a silent server must not keep a worker's place
+
 # --- language and time
 
 LANGUAGE_CODE = "en"

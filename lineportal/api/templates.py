@@ -19,6 +19,7 @@ from lineportal.accounts import access
 from lineportal.accounts.models import Service
 from lineportal.api.fields import account_named, user_of
 from lineportal.api.resource import Resource
+from lineportal.api.thread import ThreadActs
 from lineportal.sending import overdue, previews, withdrawal
 from templates_app import drafting, waivers, workflow
 from templates_app.models import MessageTemplate, State
@@ -114,6 +115,7 @@ class TemplateFilter(django_filters.FilterSet):
 
 
 class Templates(
+    ThreadActs,
     Resource,
     mixins.ListModelMixin,
     mixins.RetrieveModelMixin,
@@ -122,7 +124,10 @@ class Templates(
     scope = "templates"
     scopes_of = {  # noqa: RUF012
         **dict.fromkeys(("approve", "reject", "revoke"), ("review",)),
-        **dict.fromkeys(("list", "retrieve", "preview"), ("templates", "review")),
+        **dict.fromkeys(
+            ("list", "retrieve", "preview", "thread", "say", "thread_file"),
+            ("templates", "review"),
+        ),
     }
     serializer_class = TemplateOut
     filterset_class = TemplateFilter

@@ -31,7 +31,7 @@ from lineportal.sending import (
 )
 from lineportal.sending import messages as sending_messages
 from recipients import imports, intake, purposes, requests, reveals
-from templates_app import content, drafting, waivers, workflow
+from templates_app import attachments, content, drafting, thread, waivers, workflow
 from templates_app.models import MessageTemplate
 
 # What the rooms below refuse with; each text says what to do.
@@ -40,6 +40,8 @@ REFUSALS = (
     drafting.KeyTaken,
     workflow.MissingDecision,
     waivers.Blocked,
+    thread.Unsayable,
+    attachments.Unusable,
     content.InvalidContent,
     campaigns.WrongState,
     campaigns.NameTaken,

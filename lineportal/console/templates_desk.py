@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from lineportal.accounts import access
-from lineportal.console import template_findings
+from lineportal.console import template_findings, template_thread
 from lineportal.console.base import ActForm, Desk, user_of, wording
 from lineportal.console.lists import AccountFilter
 from lineportal.console.template_parts import Part
@@ -27,7 +27,7 @@ from templates_app import drafting, workflow
 from templates_app.models import Category, DecidedBy, MessageTemplate, State
 
 # In the order of the page.
-PARTS: tuple[Part, ...] = (template_findings.PART,)
+PARTS: tuple[Part, ...] = (template_findings.PART, template_thread.PART)
 BADGES = {State.APPROVED: "lp-good", State.SUBMITTED: "lp-wait", State.REJECTED: ""}
 EXAMPLE = {
     "title": "พัสดุของคุณมาถึงแล้ว",

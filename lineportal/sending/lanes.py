@@ -17,6 +17,7 @@ DRAIN = "lineportal.drain_road"
 READ_INBOX = "lineportal.read_inbox"
 RUN_IMPORT = "lineportal.run_import"
 FREEZE = "lineportal.freeze_audience"
+MAIL_ENTRY = "lineportal.mail_entry"
 _INBOX = "inbox"
 
 
@@ -59,6 +60,12 @@ def wake_writer(campaign_id: int) -> None:
     """Have a worker write the messages of a started campaign."""
     name = f"freeze:{campaign_id}"
     _defer(FREEZE, lock=name, queueing_lock=name, campaign_id=campaign_id)
+
+
+def mail_entry(entry_id: int, user_id: int) -> None:
+    """Have a worker mail an entry of a thread to somebody it mentions."""
+    name = f"mail-entry:{entry_id}:{user_id}"
+    _defer(MAIL_ENTRY, lock=name, queueing_lock=name, entry_id=entry_id, user_id=user_id)
 
 
 def _defer(task: str, *, lock: str, queueing_lock: str, **arguments: int) -> None:

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from django.db import DatabaseError, InterfaceError, close_old_connections, connections
-from procrastinate import JobContext
+from procrastinate import JobContext, RetryStrategy
 from procrastinate.contrib.django import app
 from procrastinate.exceptions import ConnectorException, UniqueViolation
 from procrastinate.jobs import Status as JobStatus
@@ -21,9 +21,11 @@ from procrastinate.worker import Worker
 
 from lineportal.sending import (
     clock,
+    discussion,
     freezing,
     inbox,
     lanes,
+    mails,
     outbox,
     receipts,
     reconcile,
@@ -41,6 +43,8 @@ log = logging.getLogger(__name__)
 
 THREADS = 8  # of database work per worker process
 HEARTBEAT_SECONDS = 2.0
+# A mail server may be away for about a day: asked after 5 s, then a minute later each time.
+UNTIL_MAIL_GOES = RetryStrategy(max_attempts=50, wait=5, linear_wait=60)
 STALLED_SECONDS = 7.0  # without a heartbeat a worker counts as dead
 
 Result = TypeVar("Result")
@@ -140,6 +144,14 @@ async def freeze_audience(campaign_id: int) -> None:
     """Write the messages of a started campaign, chunk by chunk."""
     while await in_database(lambda: freezing.write_next(campaign_id, at=clock.now())):
         pass
+
+
+@app.task(name=lanes.MAIL_ENTRY, retry=UNTIL_MAIL_GOES)
+async def mail_entry(entry_id: int, user_id: int) -> None:
+    """Mail an entry of a thread to somebody it mentions."""
+    message = await in_database(discussion.mail, entry_id, user_id)
+    if message is not None:
+        await asyncio.to_thread(mails.post, message)  # which holds no connection meanwhile
 
 
 # No lock of its own, which a dead worker would hold until its jobs are put back.

@@ -42,6 +42,10 @@ class ReviewEntry(models.Model):
     class Meta:
         verbose_name = _("review entry")
         verbose_name_plural = _("review entries")
+        permissions: ClassVar = [
+            ("discuss_messagetemplate", "May write into the thread of a version"),
+            ("record_milestone", "May record milestones in the thread of a version"),
+        ]
         triggers: ClassVar = guards.ENTRY_TRIGGERS
 
     def __str__(self) -> str:
