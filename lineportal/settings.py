@@ -220,6 +220,9 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_NAME_OVERRIDES": {
         "SourceEnum": "recipients.models.Source",
+        "KindEnum": "recipients.models.SubjectRequest.Kind",
+        "EntryKindEnum": "templates_app.models.EntryKind",
+        "SayableKindEnum": "templates_app.thread.SAYABLE",
         "LegalBasisEnum": "recipients.models.LegalBasisKind",
         "CampaignStateEnum": "lineportal.sending.models.Campaign.State",
         "ImportStateEnum": "recipients.models.RecipientImport.State",

@@ -26,6 +26,7 @@ MILESTONE = "templates_app.record_milestone"
 
 TALK = (EntryKind.COMMENT, EntryKind.QUESTION, EntryKind.ANSWER)
 MILESTONES = (EntryKind.PRECHECK_PASSED, EntryKind.DOSSIER_SENT, EntryKind.LINE_ASKED)
+SAYABLE = [(kind.value, kind.label) for kind in (*TALK, *MILESTONES)]
 ASKING = (EntryKind.QUESTION, EntryKind.LINE_ASKED)  # what an answer can answer
 TEXT_LIMIT = 10_000  # characters
 PARTY_LIMIT = 200

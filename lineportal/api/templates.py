@@ -115,8 +115,8 @@ class TemplateFilter(django_filters.FilterSet):
 
 
 class Templates(
-    ThreadActs,
     Resource,
+    ThreadActs,
     mixins.ListModelMixin,
     mixins.RetrieveModelMixin,
     viewsets.GenericViewSet[MessageTemplate],

@@ -30,9 +30,7 @@ class ThreadFileIn(serializers.Serializer[Any]):
 
 
 class ThreadEntryIn(serializers.Serializer[Any]):
-    kind = serializers.ChoiceField(
-        choices=[(kind.value, kind.label) for kind in (*thread.TALK, *thread.MILESTONES)]
-    )
+    kind = serializers.ChoiceField(choices=thread.SAYABLE)
     text = serializers.CharField(required=False, default="", allow_blank=True)
     answers = serializers.IntegerField(
         required=False, default=None, allow_null=True, help_text="Of an answer: the question."

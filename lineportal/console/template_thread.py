@@ -23,7 +23,6 @@ from templates_app.models import EntryKind, MessageTemplate, ReviewFile
 
 FILE_URL = "templates_app_messagetemplate_file"
 SAY = "say"
-Upload = UploadedFile[Any]
 
 
 class ManyFilesInput(forms.FileInput):
@@ -35,7 +34,7 @@ class ManyFiles(forms.FileField):
 
     widget = ManyFilesInput
 
-    def clean(self, data: Any, initial: Any = None) -> list[Upload]:
+    def clean(self, data: Any, initial: Any = None) -> list[UploadedFile[Any]]:
         given = data if isinstance(data, list | tuple) else [data] if data else []
         return [super(ManyFiles, self).clean(each, initial) for each in given]
 
@@ -45,7 +44,7 @@ class SayForm(ActForm):
 
     kind = forms.ChoiceField(
         label=_("What it is"),
-        choices=[(kind.value, kind.label) for kind in (*thread.TALK, *thread.MILESTONES)],
+        choices=thread.SAYABLE,
     )
     answers = forms.IntegerField(required=False, widget=forms.HiddenInput)
     mentioned = forms.ModelMultipleChoiceField(
@@ -78,7 +77,7 @@ def say(
     by: User,
     at: datetime,
     kind: str,
-    attached: Sequence[Upload],
+    attached: Sequence[UploadedFile[Any]],
     mentioned: Sequence[User],
     **details: Any,
 ) -> HttpResponse:
@@ -140,7 +139,7 @@ def _page(template: MessageTemplate) -> str:
     return reverse("admin:templates_app_messagetemplate_change", args=[template.pk])
 
 
-def _read(file: Upload) -> attachments.Attachment:
+def _read(file: UploadedFile[Any]) -> attachments.Attachment:
     if (file.size or 0) > attachments.FILE_LIMIT:  # not read into memory
         raise attachments.Unusable(attachments.too_large())
     return attachments.read(file.name or "", file.read())

@@ -171,7 +171,16 @@ class TemplateDesk(Desk):
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         if not isinstance(obj, MessageTemplate):
             return bool(request.user.has_perm(workflow.CHANGE))
-        return "edit" in workflow.available_acts(obj, user_of(request))
+        return "edit" in self._review_acts(request, obj)
+
+    def _review_acts(self, request: HttpRequest, template: MessageTemplate) -> list[str]:
+        """Return what may be done with a version; a page that is only read asks many times."""
+        if request.method != "GET":
+            return workflow.available_acts(template, user_of(request))
+        found: dict[Any, list[str]] = request.__dict__.setdefault("_review_acts", {})
+        if template.pk not in found:
+            found[template.pk] = workflow.available_acts(template, user_of(request))
+        return found[template.pk]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Sequence[str]:
         fixed = ("account", "key", "service", "approved_by", "approved_at")

@@ -205,9 +205,7 @@ def test_only_those_who_may_see_the_account_are_mentioned(
     factories.user("reviewer", username="gone", is_active=False)
     nobody = factories.user(username="nobody")
 
-    entry = thread.say(
-        template, "comment", "@there @elsewhere @gone @nobody", by=author, at=at
-    )
+    entry = thread.say(template, "comment", "@there @elsewhere @gone @nobody", by=author, at=at)
 
     assert list(entry.mentions.all()) == [there]
     for who in (elsewhere, nobody):
@@ -325,9 +323,7 @@ def test_reading_a_long_thread_takes_few_queries_and_no_bytes(
     assert workflow.available_acts(template, author)
 
 
-def test_people_of_an_account_are_those_with_the_permission_there(
-    db: None, at: datetime
-) -> None:
+def test_people_of_an_account_are_those_with_the_permission_there(db: None, at: datetime) -> None:
     from_list: OfficialAccount = factories.account()
     inside = factories.user("reviewer")
     AccountScope.objects.create(user=inside).accounts.set([from_list])
