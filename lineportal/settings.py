@@ -233,6 +233,19 @@ SPECTACULAR_SETTINGS = {
     ],
 }
 
+# --- review desk
+
+# After more business days than these a version is marked as late, and people are reminded.
+DESK_USUAL_DAYS = {
+    # A question waits while its author is at other work; two days keep a review within a week.
+    "writers": env.whole("LINEPORTAL_USUAL_AUTHOR_DAYS", 2, least=0, most=90),
+    # Ours is the step that we can make short.
+    "reviewers": env.whole("LINEPORTAL_USUAL_REVIEW_DAYS", 1, least=0, most=90),
+    # LINE publishes no time; with an account manager between it is told as 5 to 10.
+    "line": env.whole("LINEPORTAL_USUAL_LINE_DAYS", 10, least=0, most=90),
+}
+DESK_RECENT_DAYS = 14  # how long a decided version stays on the desk unsearched
+
 # --- work
 
 PROCRASTINATE_ON_APP_READY = None

@@ -38,7 +38,7 @@ REVIEW = "templates_app.review_messagetemplate"
 REVOKE = "templates_app.revoke_messagetemplate"
 WAIVE = "templates_app.waive_finding"
 
-_WROTE = (
+WROTE = (
     TemplateEvent.Kind.CREATED,
     TemplateEvent.Kind.EDITED,
     TemplateEvent.Kind.SUBMITTED,
@@ -282,7 +282,7 @@ def _save(template: MessageTemplate, *fields: str, at: datetime) -> None:
 
 
 def _wrote(template: MessageTemplate, user: User) -> bool:
-    return template.events.filter(by_id=user.pk, kind__in=_WROTE).exists()
+    return template.events.filter(by_id=user.pk, kind__in=WROTE).exists()
 
 
 def _four_eyes(template: MessageTemplate, by: User) -> None:

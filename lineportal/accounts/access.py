@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from lineportal.accounts.models import AccountScope, OfficialAccount
 
 Row = TypeVar("Row", bound=Model)
-_BACKEND = "django.contrib.auth.backends.ModelBackend"
+BACKEND = "django.contrib.auth.backends.ModelBackend"
 
 
 def limited(
@@ -67,7 +67,7 @@ def people(permission: str, account: OfficialAccount | int) -> QuerySet[User]:
     pk = account if isinstance(account, int) else account.pk
     scopes = AccountScope.objects.filter(user_id=OuterRef("pk"))
     return (
-        User.objects.with_perm(permission, backend=_BACKEND)
+        User.objects.with_perm(permission, backend=BACKEND)
         .filter(~Exists(scopes) | Exists(scopes.filter(accounts=pk)))
         .order_by("username")
     )

@@ -29,6 +29,7 @@ from lineportal.sending import (
     outbox,
     receipts,
     reconcile,
+    reminders,
     reports,
     retention,
     timekeeping,
@@ -152,6 +153,22 @@ async def mail_entry(entry_id: int, user_id: int) -> None:
     message = await in_database(discussion.mail, entry_id, user_id)
     if message is not None:
         await asyncio.to_thread(mails.post, message)  # which holds no connection meanwhile
+
+
+@app.task(name=lanes.MAIL_REMINDER, retry=UNTIL_MAIL_GOES)
+async def mail_reminder(user_id: int, reminder_ids: list[int]) -> None:
+    """Mail somebody which versions wait for them longer than is usual."""
+    at = await in_database(clock.now)
+    message = await in_database(lambda: reminders.mail(user_id, reminder_ids, at=at))
+    if message is not None:
+        await asyncio.to_thread(mails.post, message)
+
+
+@app.periodic(cron="*/15 * * * *")
+@app.task(name="lineportal.remind", queueing_lock="remind", lock="remind")
+async def remind(timestamp: int) -> None:
+    """On working mornings, remind people of what waits for them longer than is usual."""
+    await in_database(lambda: reminders.remind(at=clock.now()))
 
 
 # No lock of its own, which a dead worker would hold until its jobs are put back.
