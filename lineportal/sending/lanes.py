@@ -5,6 +5,8 @@ Jobs are deferred in the caller's transaction, so they exist if and only if the 
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.db import connection, transaction
 from procrastinate.contrib.django import app
 from procrastinate.exceptions import AlreadyEnqueued
@@ -75,7 +77,7 @@ def mail_reminder(user_id: int, reminder_ids: list[int]) -> None:
     _defer(MAIL_REMINDER, lock=name, queueing_lock=name, user_id=user_id, reminder_ids=reminder_ids)
 
 
-def _defer(task: str, *, lock: str, queueing_lock: str, **arguments: int | list[int]) -> None:
+def _defer(task: str, *, lock: str, queueing_lock: str, **arguments: Any) -> None:
     try:
         with transaction.atomic():  # a savepoint: a job that waits already is no failure
             app.configure_task(task, lock=lock, queueing_lock=queueing_lock).defer(**arguments)

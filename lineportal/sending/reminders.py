@@ -6,6 +6,7 @@ job: so it is mailed once however many workers look, and not lost where the mail
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
@@ -24,6 +25,17 @@ from templates_app.models import ReviewReminder
 from templates_app.waits import Party
 
 MORNING = range(9, 12)  # o'clock where the account is; a worker that was away has until noon
+
+# Where another worker writes the same, this waits for it, and then writes nothing.
+_WRITE = """
+    INSERT INTO templates_app_reviewreminder (template_id, day, why, people, at)
+    SELECT given.id, %(day)s, given.why,
+           ARRAY(SELECT jsonb_array_elements_text(given.people)::bigint), %(at)s
+    FROM jsonb_to_recordset(%(given)s::jsonb) AS given (id bigint, why text, people jsonb)
+    ORDER BY given.id
+    ON CONFLICT (template_id, day) DO NOTHING
+    RETURNING id, template_id
+"""
 
 
 def remind(*, at: datetime) -> int:
@@ -63,27 +75,21 @@ def _remind(account: OfficialAccount, day: date, *, at: datetime) -> int:
     late = {row.pk: row for row in desk.late(account, at=at)}
     if not late:
         return 0
+    people = {pk: [who.pk for who in row.people] for pk, row in late.items()}
+    given = [
+        {"id": pk, "why": row.wait.why.value, "people": people[pk]} for pk, row in late.items()
+    ]
     with connection.cursor() as cursor:
-        # Where another worker writes the same, this waits for it, and then writes nothing.
-        cursor.executemany(
-            "INSERT INTO templates_app_reviewreminder (template_id, day, why, people, at)"
-            " VALUES (%s, %s, %s, %s, %s) ON CONFLICT (template_id, day) DO NOTHING",
-            [
-                (pk, day, row.wait.why, [who.pk for who in row.people], at)
-                for pk, row in sorted(late.items())
-            ],
-        )
-    new = ReviewReminder.objects.filter(template__in=late, day=day, at=at)
+        cursor.execute(_WRITE, {"given": json.dumps(given), "day": day, "at": at})
+        new = cursor.fetchall()
     of_people: dict[int, list[int]] = defaultdict(list)
-    count = 0
-    for reminder in new.order_by("pk"):
-        count += 1
-        for who in late[reminder.template_id].people:
+    for reminder, template in sorted(new):
+        for who in late[template].people:
             if who.email:
-                of_people[who.pk].append(reminder.pk)
+                of_people[who.pk].append(reminder)
     for user_id, reminder_ids in of_people.items():
         lanes.mail_reminder(user_id, reminder_ids)
-    return count
+    return len(new)
 
 
 def _said(row: desk.Row) -> str:
