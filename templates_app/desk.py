@@ -16,12 +16,12 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import models
-from django.db.models import Case, Q, QuerySet, When
+from django.db.models import Case, Exists, OuterRef, Q, QuerySet, When
 from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 
 from lineportal.accounts import access
-from lineportal.accounts.models import OfficialAccount
+from lineportal.accounts.models import AccountScope, OfficialAccount
 from templates_app import business_days, searching, waits, workflow
 from templates_app.models import EntryKind, MessageTemplate, ReviewEntry, State, TemplateEvent
 from templates_app.waits import Party, Said, Wait
@@ -138,8 +138,13 @@ def late(account: OfficialAccount, *, at: datetime) -> list[Row]:
 
 
 def people_to_choose(user: User) -> QuerySet[User]:
-    """Return whom the desk can be filtered by: everybody who may see templates."""
-    return User.objects.with_perm(VIEW, backend=access.BACKEND).order_by("username")
+    """Return whom the desk can be filtered by: those who see templates on accounts of theirs."""
+    people = User.objects.with_perm(VIEW, backend=access.BACKEND).order_by("username")
+    accounts = access.listed(user)
+    if accounts is None:
+        return people
+    scopes = AccountScope.objects.filter(user_id=OuterRef("pk"))
+    return people.filter(~Exists(scopes) | Exists(scopes.filter(accounts__in=accounts)))
 
 
 def _chosen(rows: QuerySet[MessageTemplate], wanted: Filter) -> QuerySet[MessageTemplate]:

@@ -21,7 +21,7 @@ from lineportal.api.fields import account_named, user_of
 from lineportal.api.resource import Resource
 from lineportal.api.thread import ThreadActs
 from lineportal.sending import overdue, previews, withdrawal
-from templates_app import drafting, waivers, workflow
+from templates_app import drafting, searching, waivers, workflow
 from templates_app.models import MessageTemplate, State
 
 ANYBODY = UUID(int=0)
@@ -108,10 +108,18 @@ class TemplateFilter(django_filters.FilterSet):
     key = django_filters.CharFilter()
     state = django_filters.ChoiceFilter(choices=State.choices)
     service = django_filters.ChoiceFilter(choices=Service.choices)
+    search = django_filters.CharFilter(
+        method="written", label="Words in or about a version, in any script and any state."
+    )
 
     class Meta:
         model = MessageTemplate
         fields = ("account", "key", "state", "service")
+
+    def written(
+        self, rows: QuerySet[MessageTemplate], name: str, value: str
+    ) -> QuerySet[MessageTemplate]:
+        return searching.matching(rows, value[:200])
 
 
 class Templates(
