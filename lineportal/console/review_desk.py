@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from django import forms
@@ -97,6 +98,7 @@ def show(request: HttpRequest, site: AdminSite) -> HttpResponse:
         "form": form,
         "wanted": wanted,
         "is_filtered": wanted != Filter(),
+        "is_narrowed": replace(wanted, text="") != Filter(),
         "columns": [_column(request, each) for each in columns[:-1]],
         "decided": _column(request, columns[-1]),
     }

@@ -40,6 +40,7 @@ def test_the_desk_shows_whom_it_waits_for_and_finds_what_was_rejected(page: Page
     page.get_by_role("link", name="Review desk: what waits").click()
     expect(page.locator("#me")).to_contain_text("parcel-arrived v1")
     expect(page.locator("#me")).to_contain_text("1 late")
+    page.get_by_text("Filters").click()
     expect(page.locator("#others")).to_contain_text("card-blocked v1")
     expect(page.locator("#line")).to_contain_text("at-line v1")
     assert fits(page)
