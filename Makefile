@@ -7,7 +7,7 @@ BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test bench bench-sending bench-recipients drills check fmt run worker simulator schema lock clean
+.PHONY: help install demo test bench bench-sending bench-recipients bench-desk drills check fmt run worker simulator schema lock clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -31,6 +31,9 @@ bench-sending: install ## the engine against floors and peers, in one run (about
 bench-recipients: install ## previews and lists of a million people (LINEPORTAL_BENCH_RECIPIENTS for fewer)
 	@$(BIN)/python -m pytest -q -s $(wildcard tests/benchmarks/bench_import.py) \
 		tests/benchmarks/bench_recipients.py
+
+bench-desk: install ## the review desk with 5,000 template versions
+	@$(BIN)/python -m pytest -q -s tests/benchmarks/bench_desk.py
 
 drills: install ## faults with the simulator as witness (about 12 minutes); ARGS="--only kills"
 	@$(BIN)/python -m tests.drills $(ARGS)

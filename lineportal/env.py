@@ -9,6 +9,7 @@ import os
 import re
 import sys
 from collections.abc import Sequence
+from email.utils import parseaddr
 from pathlib import Path
 from typing import Any, NoReturn
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -18,6 +19,7 @@ from cryptography.fernet import Fernet
 _HOST = re.compile(
     r"\*|\.?[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?|\[[0-9A-Fa-f:.]+\]|[0-9A-Fa-f:]+"
 )
+_ADDRESS = re.compile(r"[^@\s]+@[^@\s]+")
 _BAD_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
@@ -152,6 +154,56 @@ def database_url(name: str) -> dict[str, Any] | None:
         "PORT": str(port or options.pop("port", "")),
         "OPTIONS": options,
     }
+
+
+def mail_url(name: str) -> dict[str, Any]:
+    """Return Django's mail settings for an smtp:// or smtps:// address; unset: the console's.
+
+    smtps:// speaks TLS from the first byte (port 465), smtp:// turns to it (STARTTLS, port 587);
+    `?starttls=no` leaves it out (port 25), for a relay in one's own house.
+    """
+    value = secret(name)
+    if not value:
+        return {"EMAIL_BACKEND": "django.core.mail.backends.console.EmailBackend"}
+    wrong = WrongSetting(
+        f"{name} must look like smtp://user:password@host:587 or smtps://user:password@host:465,"
+        " with special characters in the password percent-encoded."
+    )
+    try:
+        parts = urlsplit(value)
+        port = parts.port
+    except ValueError:
+        raise wrong from None  # the cause would show the password
+    if (
+        parts.scheme not in ("smtp", "smtps")
+        or not parts.hostname
+        or parts.path not in ("", "/")
+        or parts.fragment
+        or parts.query not in ("", "starttls=no")
+        or (parts.query and parts.scheme == "smtps")
+        or _BAD_PERCENT.search(value)
+        or bool(parts.username) != bool(parts.password)
+    ):
+        raise wrong
+    is_tls, is_plain = parts.scheme == "smtps", bool(parts.query)
+    return {
+        "EMAIL_BACKEND": "django.core.mail.backends.smtp.EmailBackend",
+        "EMAIL_HOST": parts.hostname,
+        "EMAIL_PORT": port or (465 if is_tls else 25 if is_plain else 587),
+        "EMAIL_HOST_USER": unquote(parts.username or ""),
+        "EMAIL_HOST_PASSWORD": unquote(parts.password or ""),
+        "EMAIL_USE_SSL": is_tls,
+        "EMAIL_USE_TLS": not is_tls and not is_plain,
+    }
+
+
+def mail_address(name: str, default: str) -> str:
+    """Return a sender such as `Portal <portal@example.com>`, or the default."""
+    value = text(name, default)
+    address = parseaddr(value)[1]
+    if not _ADDRESS.fullmatch(address) or "\n" in value or "\r" in value:
+        raise WrongSetting(f"{name} must be an e-mail address, such as portal@example.com.")
+    return value
 
 
 # settings.py's earlier name for it.

@@ -162,6 +162,21 @@ SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_500_000  # bytes of a request body that is no file
 
+# --- mail
+
+_mail = env.mail_url("LINEPORTAL_EMAIL_URL")
+EMAIL_BACKEND = _mail["EMAIL_BACKEND"]
+EMAIL_HOST = _mail.get("EMAIL_HOST", "localhost")
+EMAIL_PORT = _mail.get("EMAIL_PORT", 25)
+EMAIL_HOST_USER = _mail.get("EMAIL_HOST_USER", "")
+EMAIL_HOST_PASSWORD = _mail.get("EMAIL_HOST_PASSWORD", "")
+EMAIL_USE_SSL = _mail.get("EMAIL_USE_SSL", False)
+EMAIL_USE_TLS = _mail.get("EMAIL_USE_TLS", False)
+DEFAULT_FROM_EMAIL = env.mail_address(
+    "LINEPORTAL_EMAIL_FROM", f"lineportal@{urlsplit(PUBLIC_URL).hostname}"
+)
+EMAIL_TIMEOUT = 15  # seconds; a silent server must not keep a worker's place
+
 # --- language and time
 
 LANGUAGE_CODE = "en"
@@ -205,8 +220,10 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_NAME_OVERRIDES": {
         "SourceEnum": "recipients.models.Source",
-        "LegalBasisEnum": "recipients.models.LegalBasisKind",
         "KindEnum": "recipients.models.SubjectRequest.Kind",
+        "EntryKindEnum": "templates_app.models.EntryKind",
+        "SayableKindEnum": "templates_app.thread.SAYABLE",
+        "LegalBasisEnum": "recipients.models.LegalBasisKind",
         "CatalogueKindEnum": "templates_app.models.CatalogueKind",
         "CampaignStateEnum": "lineportal.sending.models.Campaign.State",
         "ImportStateEnum": "recipients.models.RecipientImport.State",
@@ -216,6 +233,19 @@ SPECTACULAR_SETTINGS = {
         "lineportal.api.schema.with_refusals",
     ],
 }
+
+# --- review desk
+
+# After more business days than these a version is marked as late, and people are reminded.
+DESK_USUAL_DAYS = {
+    # A question waits while its author is at other work; two days keep a review within a week.
+    "writers": env.whole("LINEPORTAL_USUAL_AUTHOR_DAYS", 2, least=0, most=90),
+    # Ours is the step that we can make short.
+    "reviewers": env.whole("LINEPORTAL_USUAL_REVIEW_DAYS", 1, least=0, most=90),
+    # LINE publishes no time; with an account manager between it is told as 5 to 10.
+    "line": env.whole("LINEPORTAL_USUAL_LINE_DAYS", 10, least=0, most=90),
+}
+DESK_RECENT_DAYS = 14  # how long a decided version stays on the desk unsearched
 
 # --- work
 

@@ -108,6 +108,11 @@ FILE_TRIGGERS = [
     never_truncated("review_files_are_never_truncated"),
 ]
 
+REMINDER_TRIGGERS = [
+    append_only("review_reminders_never_change"),
+    never_truncated("review_reminders_are_never_truncated"),
+]
+
 BRIEF_TRIGGERS = [
     pgtrigger.Trigger(
         name="a_brief_is_fixed_by_the_decision",

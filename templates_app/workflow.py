@@ -38,7 +38,7 @@ REVIEW = "templates_app.review_messagetemplate"
 REVOKE = "templates_app.revoke_messagetemplate"
 WAIVE = "templates_app.waive_finding"
 
-_WROTE = (
+WROTE = (
     TemplateEvent.Kind.CREATED,
     TemplateEvent.Kind.EDITED,
     TemplateEvent.Kind.SUBMITTED,
@@ -236,8 +236,10 @@ def current_hash(template: MessageTemplate) -> str:
 def available_acts(template: MessageTemplate, user: User) -> list[str]:
     """Return the names of the acts that this person may do on this version now, for buttons."""
 
+    is_theirs = access.accounts_of(user).filter(pk=template.account_id).exists()
+
     def may(permission: str) -> bool:
-        return access.may(user, permission, template.account_id)
+        return is_theirs and user.has_perm(permission)
 
     acts: list[str] = []
     if template.state == State.DRAFT:
@@ -282,7 +284,7 @@ def _save(template: MessageTemplate, *fields: str, at: datetime) -> None:
 
 
 def _wrote(template: MessageTemplate, user: User) -> bool:
-    return template.events.filter(by_id=user.pk, kind__in=_WROTE).exists()
+    return template.events.filter(by_id=user.pk, kind__in=WROTE).exists()
 
 
 def _four_eyes(template: MessageTemplate, by: User) -> None:

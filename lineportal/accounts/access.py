@@ -9,12 +9,13 @@ from typing import Any, TypeVar
 
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, User
 from django.core.exceptions import PermissionDenied
-from django.db.models import Model, QuerySet
+from django.db.models import Exists, Model, OuterRef, QuerySet
 from django.utils.translation import gettext as _
 
 from lineportal.accounts.models import AccountScope, OfficialAccount
 
 Row = TypeVar("Row", bound=Model)
+BACKEND = "django.contrib.auth.backends.ModelBackend"
 
 
 def limited(
@@ -60,6 +61,17 @@ def may(user: Any, permission: str, account: OfficialAccount | int | None = None
     accounts = listed(user)
     pk = account if isinstance(account, int) else account.pk
     return accounts is None or pk in accounts
+
+
+def people(permission: str, account: OfficialAccount | int) -> QuerySet[User]:
+    """Return the active users who have the permission on the account, by their names."""
+    pk = account if isinstance(account, int) else account.pk
+    scopes = AccountScope.objects.filter(user_id=OuterRef("pk"))
+    return (
+        User.objects.with_perm(permission, backend=BACKEND)
+        .filter(~Exists(scopes) | Exists(scopes.filter(accounts=pk)))
+        .order_by("username")
+    )
 
 
 def require(user: User, permission: str, account: OfficialAccount | int | None = None) -> None:

@@ -26,17 +26,23 @@ _READ = (
     "sending.view_savedaudience",
     "sending.export_campaign",
 )
+_THREAD = (
+    "templates_app.discuss_messagetemplate",
+    "templates_app.record_milestone",
+)
 _AUTHOR = (
     "templates_app.add_messagetemplate",
     "templates_app.change_messagetemplate",
     "templates_app.submit_messagetemplate",
     "templates_app.waive_finding",
     "templates_app.build_dossier",
+    *_THREAD,
 )
 _REVIEWER = (
     "templates_app.review_messagetemplate",
     "templates_app.revoke_messagetemplate",
     "templates_app.build_dossier",
+    *_THREAD,
 )
 _SENDER = (
     "recipients.add_recipient",

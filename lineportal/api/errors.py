@@ -24,7 +24,7 @@ from lineportal.sending import (
     subject_access,
 )
 from recipients import imports, intake, purposes, requests
-from templates_app import content, drafting, waivers, workflow
+from templates_app import attachments, content, drafting, thread, waivers, workflow
 
 # What the rooms below refuse with, and how HTTP says it.
 CONFLICTS: dict[type[Exception], str] = {
@@ -66,6 +66,10 @@ def answer(error: Exception, context: dict[str, Any]) -> Response | None:
         return _response(400, "invalid", str(error), error.problems)
     if isinstance(error, workflow.MissingDecision):
         return _response(400, "invalid", str(error), {error.field: str(error)})
+    if isinstance(error, thread.Unsayable):
+        return _response(400, "invalid", str(error), {error.field: str(error)})
+    if isinstance(error, attachments.Unusable):
+        return _response(400, "invalid", str(error), {"files": str(error)})
     if isinstance(error, intake.Invalid | purposes.MissingPurpose):
         return _response(400, "invalid", str(error), {error.field: str(error)})
     if isinstance(error, DataError) or (isinstance(error, ValueError) and "NUL" in str(error)):

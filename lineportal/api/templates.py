@@ -20,8 +20,9 @@ from lineportal.accounts.models import Service
 from lineportal.api.dossiers import Dossiers
 from lineportal.api.fields import account_named, user_of
 from lineportal.api.resource import Resource
+from lineportal.api.thread import ThreadActs
 from lineportal.sending import overdue, previews, withdrawal
-from templates_app import callers, drafting, waivers, workflow
+from templates_app import callers, drafting, searching, waivers, workflow
 from templates_app.models import MessageTemplate, State
 
 ANYBODY = UUID(int=0)
@@ -125,15 +126,24 @@ class TemplateFilter(django_filters.FilterSet):
     key = django_filters.CharFilter()
     state = django_filters.ChoiceFilter(choices=State.choices)
     service = django_filters.ChoiceFilter(choices=Service.choices)
+    search = django_filters.CharFilter(
+        method="written", label="Words in or about a version, in any script and any state."
+    )
 
     class Meta:
         model = MessageTemplate
         fields = ("account", "key", "state", "service")
 
+    def written(
+        self, rows: QuerySet[MessageTemplate], name: str, value: str
+    ) -> QuerySet[MessageTemplate]:
+        return searching.matching(rows, value[:200])
+
 
 class Templates(
     Dossiers,
     Resource,
+    ThreadActs,
     mixins.ListModelMixin,
     mixins.RetrieveModelMixin,
     viewsets.GenericViewSet[MessageTemplate],
@@ -142,7 +152,8 @@ class Templates(
     scopes_of = {  # noqa: RUF012
         **dict.fromkeys(("approve", "reject", "revoke"), ("review",)),
         **dict.fromkeys(
-            ("list", "retrieve", "preview", "brief", "dossier"), ("templates", "review")
+            ("list", "retrieve", "preview", "brief", "dossier", "thread", "say", "thread_file"),
+            ("templates", "review"),
         ),
     }
     serializer_class = TemplateOut

@@ -32,7 +32,16 @@ from lineportal.sending import (
 )
 from lineportal.sending import messages as sending_messages
 from recipients import imports, intake, purposes, requests, reveals
-from templates_app import catalogue, catalogue_import, content, drafting, waivers, workflow
+from templates_app import (
+    attachments,
+    catalogue,
+    catalogue_import,
+    content,
+    drafting,
+    thread,
+    waivers,
+    workflow,
+)
 from templates_app.models import MessageTemplate
 
 # What the rooms below refuse with; each text says what to do.
@@ -41,6 +50,8 @@ REFUSALS = (
     drafting.KeyTaken,
     workflow.MissingDecision,
     waivers.Blocked,
+    thread.Unsayable,
+    attachments.Unusable,
     content.InvalidContent,
     catalogue_import.Refused,
     campaigns.WrongState,

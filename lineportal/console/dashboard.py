@@ -77,6 +77,12 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
             "separator": False,
             "items": [
                 _item(
+                    _("Review desk"),
+                    "view_kanban",
+                    "review_desk",
+                    "templates_app.view_messagetemplate",
+                ),
+                _item(
                     _("Templates"),
                     "description",
                     "templates_app_messagetemplate_changelist",

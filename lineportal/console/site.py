@@ -1,10 +1,16 @@
-"""The console's admin site."""
+"""The console's admin site, and its pages that belong to no model's list."""
 
 from __future__ import annotations
 
+from django.urls import URLPattern, URLResolver
 from django.utils.translation import gettext_lazy as _
 from unfold.sites import UnfoldAdminSite
+
+from lineportal.console import review_desk, template_thread
 
 
 class ConsoleSite(UnfoldAdminSite):  # type: ignore[misc]
     index_title = _("Overview")
+
+    def get_urls(self) -> list[URLPattern | URLResolver]:
+        return [*review_desk.urls(self), *template_thread.urls(self), *super().get_urls()]

@@ -18,17 +18,24 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from lineportal.accounts import access
-from lineportal.console import editor, template_callers, template_dossier, template_findings
+from lineportal.console import (
+    editor,
+    template_callers,
+    template_dossier,
+    template_findings,
+    template_thread,
+)
 from lineportal.console.base import ActForm, Desk, user_of, wording
 from lineportal.console.lists import AccountFilter
 from lineportal.console.template_parts import Part
 from lineportal.sending import overdue, withdrawal
-from templates_app import drafting, workflow
+from templates_app import drafting, searching, workflow
 from templates_app.models import DecidedBy, MessageTemplate, State
 
 # In the order of the page.
 PARTS: tuple[Part, ...] = (
     template_findings.PART,
+    template_thread.PART,
     template_dossier.PART,
     template_callers.PART,
 )
@@ -125,6 +132,12 @@ class TemplateDesk(Desk):
     def written(self, template: MessageTemplate) -> str:
         text = json.dumps(template.content, indent=2, ensure_ascii=False)
         return format_html('<pre class="lp-json">{}</pre>', text)
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: Any, search_term: str
+    ) -> tuple[Any, bool]:
+        """Search every word in or about a version, not its key alone."""
+        return searching.matching(queryset, search_term[:200]), False
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return bool(request.user.has_perm(workflow.ADD))

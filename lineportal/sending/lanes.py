@@ -5,6 +5,8 @@ Jobs are deferred in the caller's transaction, so they exist if and only if the 
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.db import connection, transaction
 from procrastinate.contrib.django import app
 from procrastinate.exceptions import AlreadyEnqueued
@@ -17,6 +19,8 @@ DRAIN = "lineportal.drain_road"
 READ_INBOX = "lineportal.read_inbox"
 RUN_IMPORT = "lineportal.run_import"
 FREEZE = "lineportal.freeze_audience"
+MAIL_ENTRY = "lineportal.mail_entry"
+MAIL_REMINDER = "lineportal.mail_reminder"
 _INBOX = "inbox"
 
 
@@ -61,7 +65,19 @@ def wake_writer(campaign_id: int) -> None:
     _defer(FREEZE, lock=name, queueing_lock=name, campaign_id=campaign_id)
 
 
-def _defer(task: str, *, lock: str, queueing_lock: str, **arguments: int) -> None:
+def mail_entry(entry_id: int, user_id: int) -> None:
+    """Have a worker mail an entry of a thread to somebody it mentions."""
+    name = f"mail-entry:{entry_id}:{user_id}"
+    _defer(MAIL_ENTRY, lock=name, queueing_lock=name, entry_id=entry_id, user_id=user_id)
+
+
+def mail_reminder(user_id: int, reminder_ids: list[int]) -> None:
+    """Have a worker mail somebody what waits for them; one mail for all of these reminders."""
+    name = f"mail-reminder:{user_id}:{min(reminder_ids)}"
+    _defer(MAIL_REMINDER, lock=name, queueing_lock=name, user_id=user_id, reminder_ids=reminder_ids)
+
+
+def _defer(task: str, *, lock: str, queueing_lock: str, **arguments: Any) -> None:
     try:
         with transaction.atomic():  # a savepoint: a job that waits already is no failure
             app.configure_task(task, lock=lock, queueing_lock=queueing_lock).defer(**arguments)

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from django.db import DatabaseError, InterfaceError, close_old_connections, connections
-from procrastinate import JobContext
+from procrastinate import JobContext, RetryStrategy
 from procrastinate.contrib.django import app
 from procrastinate.exceptions import ConnectorException, UniqueViolation
 from procrastinate.jobs import Status as JobStatus
@@ -21,12 +21,15 @@ from procrastinate.worker import Worker
 
 from lineportal.sending import (
     clock,
+    discussion,
     freezing,
     inbox,
     lanes,
+    mails,
     outbox,
     receipts,
     reconcile,
+    reminders,
     reports,
     retention,
     timekeeping,
@@ -41,6 +44,8 @@ log = logging.getLogger(__name__)
 
 THREADS = 8  # of database work per worker process
 HEARTBEAT_SECONDS = 2.0
+# A mail server may be away for about a day: asked after 5 s, then a minute later each time.
+UNTIL_MAIL_GOES = RetryStrategy(max_attempts=50, wait=5, linear_wait=60)
 STALLED_SECONDS = 7.0  # without a heartbeat a worker counts as dead
 
 Result = TypeVar("Result")
@@ -140,6 +145,30 @@ async def freeze_audience(campaign_id: int) -> None:
     """Write the messages of a started campaign, chunk by chunk."""
     while await in_database(lambda: freezing.write_next(campaign_id, at=clock.now())):
         pass
+
+
+@app.task(name=lanes.MAIL_ENTRY, retry=UNTIL_MAIL_GOES)
+async def mail_entry(entry_id: int, user_id: int) -> None:
+    """Mail an entry of a thread to somebody it mentions."""
+    message = await in_database(discussion.mail, entry_id, user_id)
+    if message is not None:
+        await asyncio.to_thread(mails.post, message)  # which holds no connection meanwhile
+
+
+@app.task(name=lanes.MAIL_REMINDER, retry=UNTIL_MAIL_GOES)
+async def mail_reminder(user_id: int, reminder_ids: list[int]) -> None:
+    """Mail somebody which versions wait for them longer than is usual."""
+    at = await in_database(clock.now)
+    message = await in_database(lambda: reminders.mail(user_id, reminder_ids, at=at))
+    if message is not None:
+        await asyncio.to_thread(mails.post, message)
+
+
+@app.periodic(cron="*/15 * * * *")
+@app.task(name="lineportal.remind", queueing_lock="remind", lock="remind")
+async def remind(timestamp: int) -> None:
+    """On working mornings, remind people of what waits for them longer than is usual."""
+    await in_database(lambda: reminders.remind(at=clock.now()))
 
 
 # No lock of its own, which a dead worker would hold until its jobs are put back.

@@ -2,7 +2,7 @@
 
 from templates_app.models.briefs import Brief
 from templates_app.models.catalogue import CatalogueEdition, CatalogueEntry, CatalogueKind
-from templates_app.models.review import EntryKind, ReviewEntry, ReviewFile, Waiver
+from templates_app.models.review import EntryKind, ReviewEntry, ReviewFile, ReviewReminder, Waiver
 from templates_app.models.templates import (
     Category,
     DecidedBy,
@@ -22,6 +22,7 @@ __all__ = [
     "MessageTemplate",
     "ReviewEntry",
     "ReviewFile",
+    "ReviewReminder",
     "State",
     "TemplateEvent",
     "Waiver",

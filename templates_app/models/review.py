@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import ClassVar
 
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from templates_app import guards
+from templates_app import guards, written
 from templates_app.models.templates import MessageTemplate
 
 
@@ -38,10 +39,20 @@ class ReviewEntry(models.Model):
     mentions = models.ManyToManyField(settings.AUTH_USER_MODEL, related_name="+", blank=True)
     by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
     at = models.DateTimeField()
+    # What `searching.py` looks in.
+    searchable = models.GeneratedField(
+        expression=written.searchable("text", "party"),
+        output_field=models.TextField(),
+        db_persist=True,
+    )
 
     class Meta:
         verbose_name = _("review entry")
         verbose_name_plural = _("review entries")
+        permissions: ClassVar = [
+            ("discuss_messagetemplate", "May write into the thread of a version"),
+            ("record_milestone", "May record milestones in the thread of a version"),
+        ]
         triggers: ClassVar = guards.ENTRY_TRIGGERS
 
     def __str__(self) -> str:
@@ -63,6 +74,32 @@ class ReviewFile(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class ReviewReminder(models.Model):
+    """That people were reminded of an open version on a business day; append-only.
+
+    Its key is what keeps several workers from reminding twice.
+    """
+
+    template = models.ForeignKey(MessageTemplate, models.PROTECT, related_name="reminders")
+    day = models.DateField()  # in the account's zone
+    why = models.CharField(max_length=21)  # a code of `waits.Why`
+    people = ArrayField(models.BigIntegerField())  # ids of the users
+    at = models.DateTimeField()
+
+    class Meta:
+        verbose_name = _("reminder")
+        verbose_name_plural = _("reminders")
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["template", "day"], name="one_reminder_per_version_and_day"
+            ),
+        ]
+        triggers: ClassVar = guards.REMINDER_TRIGGERS
+
+    def __str__(self) -> str:
+        return f"{self.template_id} {self.day}"
 
 
 class Waiver(models.Model):

@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from django_fsm import FSMField, transition
 
 from lineportal.accounts.models import OfficialAccount, Service
-from templates_app import guards
+from templates_app import guards, written
 
 
 class State(models.TextChoices):
@@ -89,6 +89,14 @@ class MessageTemplate(models.Model):
     decided_by = models.CharField(max_length=8, choices=DecidedBy, blank=True)
     reason = models.TextField(blank=True)  # why rejected or revoked
     revoked_at = models.DateTimeField(null=True, blank=True)
+    # What `searching.py` looks in.
+    searchable = models.GeneratedField(
+        expression=written.searchable(
+            "key", "purpose", "reason", "line_reference", document="content"
+        ),
+        output_field=models.TextField(),
+        db_persist=True,
+    )
 
     class Meta:
         verbose_name = _("message template")

@@ -229,6 +229,8 @@ def test_another_database_address_is_refused_without_showing_the_password(
     [
         ("LINEPORTAL_DEBUG", "perhaps"),
         ("DATABASE_URL", "mysql://u:hush@db/portal"),
+        ("LINEPORTAL_EMAIL_URL", "http://u:hush@mail"),
+        ("LINEPORTAL_EMAIL_FROM", "hush"),
         ("LINEPORTAL_FIELD_KEYS", "hush"),
         ("LINEPORTAL_SECRET_KEY_FILE", "/nowhere/at/all"),
     ],
@@ -256,3 +258,72 @@ def test_stop_ends_with_the_sentence_and_status_one(capsys: pytest.CaptureFixtur
 
     assert end.value.code == 1
     assert capsys.readouterr().err == "SETTING must be 1 or 0.\n"
+
+
+@pytest.mark.parametrize(
+    ("value", "host", "port", "user", "password", "ssl", "tls"),
+    [
+        (
+            "smtp://u:p%40ss@mail.example.com:2587",
+            "mail.example.com",
+            2587,
+            "u",
+            "p@ss",
+            False,
+            True,
+        ),
+        ("smtp://mail.example.com", "mail.example.com", 587, "", "", False, True),
+        ("smtps://u:p@mail.example.com", "mail.example.com", 465, "u", "p", True, False),
+        ("smtp://relay/?starttls=no", "relay", 25, "", "", False, False),
+    ],
+)
+def test_a_mail_address_is_read_into_djangos_settings(
+    given_value: Callable[[str], None],
+    value: str,
+    host: str,
+    port: int,
+    user: str,
+    password: str,
+    ssl: bool,
+    tls: bool,
+) -> None:
+    given_value(value)
+
+    read = env.mail_url("SETTING")
+
+    assert (read["EMAIL_HOST"], read["EMAIL_PORT"]) == (host, port)
+    assert (read["EMAIL_HOST_USER"], read["EMAIL_HOST_PASSWORD"]) == (user, password)
+    assert (read["EMAIL_USE_SSL"], read["EMAIL_USE_TLS"]) == (ssl, tls)
+
+
+def test_without_a_mail_server_the_worker_prints(given_value: Callable[[str], None]) -> None:
+    given_value("")
+
+    assert env.mail_url("SETTING")["EMAIL_BACKEND"].endswith("console.EmailBackend")
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["mail.example.com", "smtp://", "smtp://u:hush@", "smtp://u:hush@host:port", "smtp://u:%zz@host",
+     "smtp://u:hush@host/box", "smtp://u@host", "smtps://u:hush@host?starttls=no",
+     "smtp://host?tls=1"],
+)  # fmt: skip
+def test_a_wrong_mail_address_is_one_sentence_without_the_password(
+    given_value: Callable[[str], None], value: str
+) -> None:
+    given_value(value)
+
+    with pytest.raises(env.WrongSetting, match=r"^SETTING must look like smtp://") as refusal:
+        env.mail_url("SETTING")
+
+    assert "hush" not in str(refusal.value)
+    assert refusal.value.__cause__ is None
+
+
+@pytest.mark.parametrize("value", ["portal@example.com", "Templates <t@example.co.th>"])
+def test_a_sender_is_an_address_with_or_without_a_name(
+    given_value: Callable[[str], None], value: str
+) -> None:
+    given_value(value)
+
+    assert env.mail_address("SETTING", "x@y") == value

@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('templates_app', '0007_dossier'),
+        ('templates_app', '0005_dossier'),
     ]
 
     operations = [

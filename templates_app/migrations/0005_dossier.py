@@ -6,7 +6,7 @@ from django.db import migrations
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('templates_app', '0003_review_desk'),
+        ('templates_app', '0004_thread'),
     ]
 
     operations = [
