@@ -10,7 +10,7 @@ import django_filters
 from django.db.models import QuerySet
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
-from rest_framework import mixins, serializers, status, viewsets
+from rest_framework import mixins, serializers, status
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -19,6 +19,7 @@ from lineportal.accounts import access
 from lineportal.accounts.models import Service
 from lineportal.api.fields import account_named, user_of
 from lineportal.api.resource import Resource
+from lineportal.api.versions import Versions
 from lineportal.sending import overdue, previews, withdrawal
 from templates_app import drafting, waivers, workflow
 from templates_app.models import MessageTemplate, State
@@ -117,12 +118,15 @@ class Templates(
     Resource,
     mixins.ListModelMixin,
     mixins.RetrieveModelMixin,
-    viewsets.GenericViewSet[MessageTemplate],
+    Versions,
 ):
     scope = "templates"
     scopes_of = {  # noqa: RUF012
         **dict.fromkeys(("approve", "reject", "revoke"), ("review",)),
-        **dict.fromkeys(("list", "retrieve", "preview"), ("templates", "review")),
+        **dict.fromkeys(
+            ("list", "retrieve", "preview", "versions", "difference", "usage"),
+            ("templates", "review"),
+        ),
     }
     serializer_class = TemplateOut
     filterset_class = TemplateFilter

@@ -171,6 +171,10 @@ class Desk(BoundedDesk):
         """Return the form of what an act needs to know."""
         return self.act_forms.get(act, ActForm)
 
+    def act_facts(self, act: str, obj: Any) -> dict[str, Any]:
+        """Return what an act's form shows beside its fields: a `facts_page` and its context."""
+        return {}
+
     def panel(self, obj: Any, request: HttpRequest) -> dict[str, Any]:
         """Return what the object's own page shows beside its fields."""
         return {}
@@ -229,6 +233,7 @@ class Desk(BoundedDesk):
                 return HttpResponseRedirect(self.page_url(shown or obj))
         context = {
             **self.admin_site.each_context(request),
+            **self.act_facts(act, obj),
             "title": self.act_label(act, obj),
             "subtitle": str(obj),
             "opts": self.opts,

@@ -11,13 +11,14 @@ from django.contrib import admin
 from django.contrib.auth.models import User
 from django.db.models import Model
 from django.http import HttpRequest
+from django.urls import URLPattern
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from lineportal.accounts import access
-from lineportal.console import template_findings
+from lineportal.console import template_findings, template_usage, template_versions
 from lineportal.console.base import ActForm, Desk, user_of, wording
 from lineportal.console.lists import AccountFilter
 from lineportal.console.template_parts import Part
@@ -27,7 +28,11 @@ from templates_app import drafting, workflow
 from templates_app.models import Category, DecidedBy, MessageTemplate, State
 
 # In the order of the page.
-PARTS: tuple[Part, ...] = (template_findings.PART,)
+PARTS: tuple[Part, ...] = (
+    template_findings.PART,
+    template_usage.PART,
+    template_versions.PART,
+)
 BADGES = {State.APPROVED: "lp-good", State.SUBMITTED: "lp-wait", State.REJECTED: ""}
 EXAMPLE = {
     "title": "พัสดุของคุณมาถึงแล้ว",
@@ -171,7 +176,13 @@ class TemplateDesk(Desk):
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         if not isinstance(obj, MessageTemplate):
             return bool(request.user.has_perm(workflow.CHANGE))
-        return "edit" in workflow.available_acts(obj, user_of(request))
+        if request.method != "GET":
+            return "edit" in workflow.available_acts(obj, user_of(request))
+        # The theme asks ten times for one page; it is answered once.
+        found: dict[Any, bool] = request.__dict__.setdefault("_may_edit", {})
+        if obj.pk not in found:
+            found[obj.pk] = "edit" in workflow.available_acts(obj, user_of(request))
+        return found[obj.pk]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Sequence[str]:
         fixed = ("account", "key", "service", "approved_by", "approved_at")
@@ -202,6 +213,12 @@ class TemplateDesk(Desk):
         made = drafting.create(values.pop("account"), by=by, at=at, **values)
         obj.pk = made.pk
 
+    def get_urls(self) -> list[URLPattern]:
+        return [*template_versions.urls(self), *super().get_urls()]
+
+    def act_facts(self, act: str, obj: Any) -> dict[str, Any]:
+        return template_usage.before_revoking(obj) if act == "revoke" else {}
+
     def available_acts(self, obj: Any, user: User) -> Sequence[str]:
         acts = workflow.available_acts(obj, user)
         may_time = obj.service == "lon" and access.may(user, workflow.CHANGE, obj.account_id)
@@ -209,15 +226,11 @@ class TemplateDesk(Desk):
         return [*acts, *added, *["overdue"] * may_time]
 
     def panel(self, obj: Any, request: HttpRequest) -> dict[str, Any]:
-        versions = MessageTemplate.objects.filter(account=obj.account, key=obj.key)
         return {
             **wording(obj),
             "parts": [part.page for part in PARTS],
             **{name: value for part in PARTS for name, value in part.panel(obj, request).items()},
             "events": obj.events.select_related("by").order_by("-id"),
-            "versions": [
-                {"row": row, "url": self.page_url(row)} for row in versions.order_by("-version")
-            ],
         }
 
     def do(self, act: str, obj: Any, request: HttpRequest, details: dict[str, Any]) -> Any:
