@@ -215,6 +215,10 @@ SPECTACULAR_SETTINGS = {
     ],
 }
 
+# --- e-mail
+
+EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
+
 # --- work
 
 PROCRASTINATE_ON_APP_READY = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
@@ -18,7 +19,7 @@ from lineportal.console import figures
 from lineportal.console.base import ActForm, Desk, user_of
 from lineportal.console.campaigns_desk import LOOK
 from lineportal.console.lists import AccountFilter
-from lineportal.sending import audience, finding, history, messages, overdue, proofs
+from lineportal.sending import audience, finding, history, messages, overdue, proofs, words
 from lineportal.sending.models import Message
 from lineportal.sending.statuses import MEANING, Status
 from recipients import finding as naming
@@ -134,7 +135,14 @@ class MessageDesk(Desk):
 
     def panel(self, obj: Any, request: HttpRequest) -> dict[str, Any]:
         inputs, reading = proofs.of_message(obj)
+        proven = words.of(obj)
+        content = proven.content or {}
         return {
+            "words": proven,
+            "words_json": json.dumps(proven.words, indent=2, ensure_ascii=False),
+            "content": {**content, "items_list": content.get("items", [])},
+            "service": obj.service,
+            "template_url": self.page_url(proven.template),
             "proof": figures.proof(inputs, reading),
             "decided_at": proofs.decided_at(obj),
             "meaning": MEANING[Status(obj.status)],

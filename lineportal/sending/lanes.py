@@ -17,6 +17,7 @@ DRAIN = "lineportal.drain_road"
 READ_INBOX = "lineportal.read_inbox"
 RUN_IMPORT = "lineportal.run_import"
 FREEZE = "lineportal.freeze_audience"
+TELL_REVOKED = "lineportal.tell_revoked"
 _INBOX = "inbox"
 
 
@@ -59,6 +60,13 @@ def wake_writer(campaign_id: int) -> None:
     """Have a worker write the messages of a started campaign."""
     name = f"freeze:{campaign_id}"
     _defer(FREEZE, lock=name, queueing_lock=name, campaign_id=campaign_id)
+
+
+def tell_revoked(template_id: int, user_id: int, campaign_ids: list[int]) -> None:
+    """Have a person told that these campaigns of theirs stopped with their template."""
+    app.configure_task(TELL_REVOKED).defer(
+        template_id=template_id, user_id=user_id, campaign_ids=[*campaign_ids]
+    )
 
 
 def _defer(task: str, *, lock: str, queueing_lock: str, **arguments: int) -> None:

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from django.db import DatabaseError, InterfaceError, close_old_connections, connections
-from procrastinate import JobContext
+from procrastinate import JobContext, RetryStrategy
 from procrastinate.contrib.django import app
 from procrastinate.exceptions import ConnectorException, UniqueViolation
 from procrastinate.jobs import Status as JobStatus
@@ -29,6 +29,7 @@ from lineportal.sending import (
     reconcile,
     reports,
     retention,
+    revoked_notice,
     timekeeping,
     withdrawal,
     worker,
@@ -140,6 +141,12 @@ async def freeze_audience(campaign_id: int) -> None:
     """Write the messages of a started campaign, chunk by chunk."""
     while await in_database(lambda: freezing.write_next(campaign_id, at=clock.now())):
         pass
+
+
+@app.task(name=lanes.TELL_REVOKED, retry=RetryStrategy(max_attempts=8, exponential_wait=5))
+async def tell_revoked(template_id: int, user_id: int, campaign_ids: list[int]) -> None:
+    """Tell a person by e-mail that their campaigns stopped with their template."""
+    await in_database(functools.partial(revoked_notice.send, template_id, user_id, campaign_ids))
 
 
 # No lock of its own, which a dead worker would hold until its jobs are put back.
