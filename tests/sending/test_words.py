@@ -65,10 +65,15 @@ def test_the_words_make_the_very_bytes_that_were_sent(
     account = factories.account(api_base_url=line.url)
     template = factories.approved(account) if service == "lon" else factories.two_way(account)
     factories.recipient(account, consent="agreed", friend_status="friend")
+    line.channel()
     line.people(
-        {"phone": factories.phone(0), "line_user_id": factories.user_id(0), "consent": "agreed",
-         "friend": "friend"}
-    )  # fmt: skip
+        {
+            "phone": factories.phone(0),
+            "line_user_id": factories.user_id(0),
+            "consent": "agreed",
+            "friend_status": "friend",
+        }
+    )
     made = campaigns.create(account, template=template, name="n", by=sender, at=at)
     campaigns.start(made, by=sender, at=at)
 
