@@ -132,6 +132,8 @@ class MessageTemplate(models.Model):
                     approved_at__isnull=True,
                     rejected_by__isnull=True,
                     rejected_at__isnull=True,
+                    line_reference="",
+                    reason="",
                 ),
                 name="a_draft_is_not_decided",
             ),
