@@ -217,6 +217,7 @@ class Desk(BoundedDesk):
             raise Http404
         form_class = self.act_form(act, obj)
         is_sent = request.method == "POST"
+        status = 409 if is_sent else 200
         form = (
             form_class(request.POST, request.FILES)
             if is_sent
@@ -227,6 +228,7 @@ class Desk(BoundedDesk):
                 shown = self.do(act, obj, request, form.cleaned_data)
             except REFUSALS as refusal:
                 messages.error(request, _sentence(refusal))
+                status = 403 if isinstance(refusal, PermissionDenied) else 409
             else:
                 if isinstance(shown, HttpResponseBase):
                     return shown
@@ -242,7 +244,6 @@ class Desk(BoundedDesk):
             "back_url": self.page_url(obj),
             "is_grave": act in self.grave_act,
         }
-        status = 409 if request.method == "POST" else 200
         return TemplateResponse(request, "console/act.html", context, status=status)
 
     def _site(self, view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
