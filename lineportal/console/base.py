@@ -85,6 +85,7 @@ class Desk(BoundedDesk):
     act_notes: ClassVar[dict[str, Any]] = {}
     main_act: ClassVar[frozenset[str]] = frozenset()
     grave_act: ClassVar[frozenset[str]] = frozenset()
+    forbidden: ClassVar[int] = 409  # the status of an act that is not for this person
     # Acts that the page links to beside what they are about, not by a button above it.
     linked_acts: ClassVar[frozenset[str]] = frozenset()
 
@@ -228,7 +229,7 @@ class Desk(BoundedDesk):
                 shown = self.do(act, obj, request, form.cleaned_data)
             except REFUSALS as refusal:
                 messages.error(request, _sentence(refusal))
-                status = 403 if isinstance(refusal, PermissionDenied) else 409
+                status = self.forbidden if isinstance(refusal, PermissionDenied) else 409
             else:
                 if isinstance(shown, HttpResponseBase):
                     return shown

@@ -154,6 +154,7 @@ class TemplateDesk(Desk):
     )
     main_act = frozenset({"submit", "approve"})
     grave_act = frozenset({"revoke"})
+    forbidden = 403  # as the API answers
 
     @admin.display(description=gettext_lazy("Template"), ordering="key")
     def name(self, template: MessageTemplate) -> str:
