@@ -17,6 +17,9 @@ from templates_app.models import MessageTemplate
 SAME, REMOVED, ADDED = "same", "removed", "added"
 CHANGED = "changed"
 DETAILS = ("purpose", "category", "language")
+# As a reader meets the parts; the database keeps no order of its own.
+_READING = ("text", "alt_text", "template_key", "company", "icon", "title", "greeting", "emphasis",
+            "items", "explanation", "buttons", "label", "item_key", "button_key", "value", "url")  # fmt: skip
 # Beyond so many words those that stand everywhere are no landmarks; else a text of one word
 # repeated would take minutes.
 _LONG = 1000
@@ -75,7 +78,7 @@ def _changes(place: str, old: Any, new: Any, *, language: str) -> Iterator[Chang
     if old == new and type(old) is type(new):
         return
     if isinstance(old, Mapping) and isinstance(new, Mapping):
-        for name in [*old, *(name for name in new if name not in old)]:
+        for name in sorted({**old, **new}, key=_in_reading):
             inner = f"{place}.{name}" if place else str(name)
             if name not in new:
                 yield from _whole(inner, REMOVED, old[name])
@@ -136,6 +139,10 @@ def _pieces(old: str, new: str, *, language: str) -> tuple[Piece, ...]:
         if new_from < new_to:
             found.append(Piece(ADDED, "".join(after[new_from:new_to])))
     return tuple(found)
+
+
+def _in_reading(name: str) -> tuple[int, str]:
+    return (_READING.index(name) if name in _READING else len(_READING), name)
 
 
 def _key(row: Any) -> str:

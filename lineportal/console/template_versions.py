@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from django.core.paginator import Paginator
@@ -10,6 +11,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from lineportal.console.base import Desk, wording
 from lineportal.console.template_parts import Part
@@ -20,6 +22,27 @@ from templates_app.models import MessageTemplate, State
 PER_PAGE = 6
 LISTED = 8  # on the template's own page
 LOOKS = {State.APPROVED: "lp-good", State.SUBMITTED: "lp-wait"}
+# The parts of a template as its author calls them; within Flex the places stay as they are.
+PARTS = {
+    "title": gettext_lazy("Title"),
+    "company": gettext_lazy("Company"),
+    "icon": gettext_lazy("Icon"),
+    "greeting": gettext_lazy("Greeting"),
+    "emphasis": gettext_lazy("Emphasis"),
+    "items": gettext_lazy("Item"),
+    "explanation": gettext_lazy("Explanation"),
+    "buttons": gettext_lazy("Button"),
+    "text": gettext_lazy("Text"),
+    "alt_text": gettext_lazy("Alternative text"),
+    "purpose": gettext_lazy("Purpose"),
+    "category": gettext_lazy("Category"),
+    "language": gettext_lazy("Language"),
+    "samples": gettext_lazy("Sample"),
+    "label": gettext_lazy("label"),
+    "value": gettext_lazy("value"),
+    "url": gettext_lazy("address"),
+}
+_PLACE = re.compile(r"(\w+)(?:\[(\d+)\])?(?:\.(\w+))?")
 _NAMES = "admin:templates_app_messagetemplate"
 
 
@@ -82,6 +105,9 @@ def urls(desk: Desk) -> list[URLPattern]:
             "subtitle": _("%(key)s: version %(old)d against version %(new)d")
             % {"key": template.key, "old": old.version, "new": new.version},
             "difference": found,
+            "details": _rows(found.details),
+            "words": _rows(found.words),
+            "samples": _rows(found.samples),
             "sides": [
                 {"row": row, "url": desk.page_url(row), **wording(row)} for row in (old, new)
             ],
@@ -125,6 +151,22 @@ def _two(template: MessageTemplate, request: HttpRequest) -> tuple[Any, Any]:
     if not all(number in rows for number in numbers):
         raise Http404
     return rows[numbers[0]], rows[numbers[1]]
+
+
+def _rows(changes: list[differences.Change]) -> list[dict[str, Any]]:
+    return [{"place": place_in_words(each.place), "change": each} for each in changes]
+
+
+def place_in_words(place: str) -> str:
+    """Return `items[1].value` as “Item 2: value”, and what is not so built as it is."""
+    found = _PLACE.fullmatch(place)
+    if found is None:
+        return place
+    part, index, inner = found.groups()
+    name = str(PARTS.get(part, part))
+    if index is not None:
+        name = f"{name} {int(index) + 1}"
+    return f"{name}: {PARTS.get(inner, inner)}" if inner else name
 
 
 def _shown(rows: list[MessageTemplate], template: MessageTemplate) -> list[dict[str, Any]]:

@@ -111,7 +111,10 @@ def test_two_versions_are_compared_word_by_word(
     assert "</span>พัสดุ</del>" in html
     assert "</span>จดหมาย</ins>" in html
 
+    assert "Title" in html
+
     _status, html = get(auditor, f"{url}?first=2&second=3")
+    assert "Item 1: value" in html
     assert "API callers must now also pass" in html
     assert '<ins class="lp-json">sender_name</ins>' in html
     assert '<del class="lp-json">parcel_from</del>' in html
