@@ -22,17 +22,27 @@ TEMPLATE_TRIGGERS = [
             IF OLD.state = NEW.state THEN RETURN NEW; END IF;
             IF NOT (
                 (OLD.state = 'draft' AND NEW.state = 'submitted')
-                OR (OLD.state = 'submitted' AND NEW.state IN ('approved', 'rejected', 'draft'))
+                OR (OLD.state = 'submitted' AND NEW.state IN ('approved', 'rejected', 'draft')
+                    AND NEW.revoked_at IS NULL)
                 OR (OLD.state = 'approved' AND NEW.state = 'rejected'
                     AND NEW.revoked_at IS NOT NULL)
             ) THEN
                 RAISE EXCEPTION 'lineportal: a template cannot go from % to %',
                     OLD.state, NEW.state;
             END IF;
+            IF (NEW.state = 'submitted'
+                AND (NEW.submitted_by_id IS NULL OR NEW.submitted_at IS NULL))
+               OR (NEW.state = 'rejected'
+                   AND (NEW.rejected_by_id IS NULL OR NEW.rejected_at IS NULL)) THEN
+                RAISE EXCEPTION 'lineportal: every move names who made it and when';
+            END IF;
             IF NEW.state = 'approved' AND EXISTS (
                 SELECT 1 FROM templates_app_templateevent event
                 WHERE event.template_id = NEW.id AND event.by_id = NEW.approved_by_id
                   AND event.kind IN ('created', 'edited', 'submitted', 'waived')
+            ) OR NEW.state = 'approved' AND EXISTS (
+                SELECT 1 FROM templates_app_waiver waiver
+                WHERE waiver.template_id = NEW.id AND waiver.by_id = NEW.approved_by_id
             ) OR NEW.state = 'approved'
                  AND NEW.approved_by_id IN (NEW.created_by_id, NEW.submitted_by_id)
             THEN
@@ -46,9 +56,11 @@ TEMPLATE_TRIGGERS = [
         when=pgtrigger.Before,
         operation=pgtrigger.Update,
         func="""
-            IF (NEW.account_id, NEW.key, NEW.version, NEW.service, NEW.created_by_id)
+            IF (NEW.account_id, NEW.key, NEW.version, NEW.service, NEW.created_by_id,
+                NEW.created_at)
                IS DISTINCT FROM
-               (OLD.account_id, OLD.key, OLD.version, OLD.service, OLD.created_by_id) THEN
+               (OLD.account_id, OLD.key, OLD.version, OLD.service, OLD.created_by_id,
+                OLD.created_at) THEN
                 RAISE EXCEPTION 'lineportal: a version keeps its account, key and service';
             END IF;
             IF OLD.state = 'draft' THEN RETURN NEW; END IF;
@@ -61,17 +73,25 @@ TEMPLATE_TRIGGERS = [
                    IS DISTINCT FROM (OLD.bubble, OLD.content_hash)) THEN
                 RAISE EXCEPTION 'lineportal: a % template is never edited', OLD.state;
             END IF;
+            IF NEW.state <> 'draft' AND (NEW.submitted_by_id, NEW.submitted_at)
+               IS DISTINCT FROM (OLD.submitted_by_id, OLD.submitted_at) THEN
+                RAISE EXCEPTION 'lineportal: who submitted a version is never rewritten';
+            END IF;
+            IF NEW.state = OLD.state
+               AND (NEW.approved_by_id, NEW.approved_at, NEW.line_reference, NEW.line_decided_on,
+                    NEW.rejected_by_id, NEW.rejected_at, NEW.decided_by, NEW.reason,
+                    NEW.revoked_at)
+               IS DISTINCT FROM
+               (OLD.approved_by_id, OLD.approved_at, OLD.line_reference, OLD.line_decided_on,
+                OLD.rejected_by_id, OLD.rejected_at, OLD.decided_by, OLD.reason, OLD.revoked_at)
+            THEN
+                RAISE EXCEPTION
+                    'lineportal: a decision comes with its move, and is never rewritten';
+            END IF;
             IF OLD.state IN ('approved', 'rejected')
                AND (NEW.approved_by_id, NEW.approved_at, NEW.line_reference, NEW.line_decided_on)
                IS DISTINCT FROM
                (OLD.approved_by_id, OLD.approved_at, OLD.line_reference, OLD.line_decided_on) THEN
-                RAISE EXCEPTION 'lineportal: a decision on file is never rewritten';
-            END IF;
-            IF OLD.state = 'rejected'
-               AND (NEW.rejected_by_id, NEW.rejected_at, NEW.decided_by, NEW.reason, NEW.revoked_at)
-               IS DISTINCT FROM
-               (OLD.rejected_by_id, OLD.rejected_at, OLD.decided_by, OLD.reason, OLD.revoked_at)
-            THEN
                 RAISE EXCEPTION 'lineportal: a decision on file is never rewritten';
             END IF;
             RETURN NEW;
@@ -119,6 +139,9 @@ BRIEF_TRIGGERS = [
         when=pgtrigger.Before,
         operation=pgtrigger.Insert | pgtrigger.Update,
         func="""
+            IF TG_OP = 'UPDATE' AND NEW.template_id <> OLD.template_id THEN
+                RAISE EXCEPTION 'lineportal: a brief stays with its version';
+            END IF;
             IF NOT EXISTS (SELECT 1 FROM templates_app_messagetemplate
                            WHERE id = NEW.template_id AND state IN ('draft', 'submitted')) THEN
                 RAISE EXCEPTION 'lineportal: the brief of a decided version is never edited';
@@ -136,6 +159,48 @@ EDITION_TRIGGERS = [
 ]
 
 EVENT_TRIGGERS = [
+    pgtrigger.Trigger(
+        name="a_template_event_tells_what_happened",
+        when=pgtrigger.Before,
+        operation=pgtrigger.Insert,
+        declare=[("version", "templates_app_messagetemplate%ROWTYPE")],
+        # Machines that serve pages may differ by a few minutes.
+        func="""
+            SELECT * INTO version FROM templates_app_messagetemplate WHERE id = NEW.template_id;
+            IF NOT (CASE NEW.kind
+                WHEN 'created' THEN version.state = 'draft' AND NEW.by_id = version.created_by_id
+                WHEN 'edited' THEN version.state = 'draft'
+                WHEN 'waived' THEN version.state = 'draft'
+                WHEN 'recalled' THEN version.state = 'draft'
+                WHEN 'submitted' THEN
+                    version.state = 'submitted' AND NEW.by_id = version.submitted_by_id
+                WHEN 'approved' THEN
+                    version.state = 'approved' AND NEW.by_id = version.approved_by_id
+                WHEN 'rejected' THEN
+                    version.state = 'rejected' AND NEW.by_id = version.rejected_by_id
+                    AND version.revoked_at IS NULL
+                WHEN 'revoked' THEN
+                    version.state = 'rejected' AND NEW.by_id = version.rejected_by_id
+                    AND version.revoked_at IS NOT NULL
+                WHEN 'revised' THEN version.state IN ('approved', 'rejected')
+                ELSE true
+            END) THEN
+                RAISE EXCEPTION 'lineportal: this did not happen to the version: %', NEW.kind;
+            END IF;
+            IF NEW.content_hash <> version.content_hash THEN
+                RAISE EXCEPTION 'lineportal: an event holds the hash that its version has';
+            END IF;
+            IF EXISTS (SELECT 1 FROM templates_app_templateevent event
+                       WHERE event.template_id = NEW.template_id
+                         AND (event.at > NEW.at + interval '10 minutes'
+                              OR (event.kind = NEW.kind
+                                  AND NEW.kind IN ('created', 'approved', 'rejected', 'revoked'))))
+            THEN
+                RAISE EXCEPTION 'lineportal: the history of a version runs forward';
+            END IF;
+            RETURN NEW;
+        """,
+    ),
     append_only("template_events_never_change"),
     never_truncated("template_events_are_never_truncated"),
 ]

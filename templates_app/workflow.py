@@ -284,13 +284,21 @@ def _save(template: MessageTemplate, *fields: str, at: datetime) -> None:
 
 
 def _wrote(template: MessageTemplate, user: User) -> bool:
-    return template.events.filter(by_id=user.pk, kind__in=WROTE).exists()
+    """Return whether a person wrote any of a version, or gave a waiver that it rests on.
+
+    A waiver goes along to the next version in its giver's name.
+    """
+    wrote = template.events.filter(by_id=user.pk, kind__in=WROTE)
+    return wrote.exists() or template.waivers.filter(by_id=user.pk).exists()
 
 
 def _four_eyes(template: MessageTemplate, by: User) -> None:
     if _wrote(template, by):
         raise FourEyes(
-            _("You created, edited or submitted this version; somebody else must decide on it.")
+            _(
+                "You created, edited or submitted this version, or waived a finding of it; somebody"
+                " else must decide on it."
+            )
         )
 
 

@@ -17,7 +17,7 @@ from lineportal.accounts import access
 from lineportal.api.fields import Moment, TemplateName, account_named, template_named, user_of
 from lineportal.api.proofs import InputOut, ReadingOut
 from lineportal.api.resource import Resource
-from lineportal.sending import audience, history, messages, overdue, proofs
+from lineportal.sending import audience, history, messages, overdue, proofs, words
 from lineportal.sending.models import Message
 from lineportal.sending.statuses import Status
 
@@ -65,6 +65,34 @@ class ProofOut(serializers.Serializer[Any]):
     reading = ReadingOut(many=True)
 
 
+class WordsOut(serializers.Serializer[Any]):
+    """The exact words of a message, the version they are of, and who approved it."""
+
+    template = serializers.IntegerField(source="template.pk")
+    key = serializers.CharField(source="template.key")
+    version = serializers.IntegerField(source="template.version")
+    content_hash = serializers.CharField()
+    current_hash = serializers.CharField(help_text="of the template's row, taken now")
+    is_intact = serializers.BooleanField(help_text="the row holds what was approved")
+    approved_by = serializers.CharField(source="template.approved_by.username")
+    approved_at = serializers.DateTimeField(source="template.approved_at")
+    audit_number = serializers.IntegerField(
+        allow_null=True, help_text="of the audit entry of the approval"
+    )
+    line_reference = serializers.CharField(source="template.line_reference")
+    line_decided_on = serializers.DateField(allow_null=True)
+    revoked_at = serializers.DateTimeField(source="template.revoked_at", allow_null=True)
+    body_sha256 = serializers.CharField(help_text="of the request that was sent; blank: none was")
+    is_same_body = serializers.BooleanField(
+        allow_null=True, help_text="whether the words make the very bytes that were sent"
+    )
+    words = serializers.JSONField(
+        allow_null=True, help_text="LINE's message object with the values, phone numbers masked"
+    )
+    emptied = serializers.CharField(help_text="why there are no words: erased, dropped, incomplete")
+    emptied_at = serializers.DateTimeField(allow_null=True)
+
+
 class MessageIn(serializers.Serializer[Any]):
     account = serializers.CharField()
     template = TemplateName()
@@ -93,7 +121,7 @@ class MessageMade(serializers.Serializer[Any]):
 class Messages(Resource, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Message]):
     scope = "messages"
     scopes_of = dict.fromkeys(
-        ("retrieve", "history", "proof"), ("messages", "campaigns", "reports")
+        ("retrieve", "history", "proof", "words"), ("messages", "campaigns", "reports")
     )
     serializer_class = MessageOut
     queryset = Message.objects.none()
@@ -125,6 +153,12 @@ class Messages(Resource, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Mess
             "reading": reading,
         }
         return Response(ProofOut(found).data)
+
+    @extend_schema(responses=WordsOut)
+    @action(detail=True)
+    def words(self, request: Request, pk: str) -> Response:
+        """The exact words, this version, this hash, approved by whom, LINE's reference."""
+        return Response(WordsOut(words.of(self.get_object())).data)
 
     @extend_schema(
         request=MessageIn,

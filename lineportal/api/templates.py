@@ -10,7 +10,7 @@ import django_filters
 from django.db.models import QuerySet
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
-from rest_framework import mixins, serializers, status, viewsets
+from rest_framework import mixins, serializers, status
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -21,6 +21,7 @@ from lineportal.api.dossiers import Dossiers
 from lineportal.api.fields import account_named, user_of
 from lineportal.api.resource import Resource
 from lineportal.api.thread import ThreadActs
+from lineportal.api.versions import Versions
 from lineportal.sending import overdue, previews, withdrawal
 from templates_app import callers, drafting, searching, waivers, workflow
 from templates_app.models import MessageTemplate, State
@@ -146,13 +147,25 @@ class Templates(
     ThreadActs,
     mixins.ListModelMixin,
     mixins.RetrieveModelMixin,
-    viewsets.GenericViewSet[MessageTemplate],
+    Versions,
 ):
     scope = "templates"
     scopes_of = {  # noqa: RUF012
         **dict.fromkeys(("approve", "reject", "revoke"), ("review",)),
         **dict.fromkeys(
-            ("list", "retrieve", "preview", "brief", "dossier", "thread", "say", "thread_file"),
+            (
+                "list",
+                "retrieve",
+                "preview",
+                "brief",
+                "dossier",
+                "thread",
+                "say",
+                "thread_file",
+                "versions",
+                "difference",
+                "usage",
+            ),
             ("templates", "review"),
         ),
     }

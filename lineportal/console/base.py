@@ -98,6 +98,7 @@ class Desk(BoundedDesk):
     act_notes: ClassVar[dict[str, Any]] = {}
     main_act: ClassVar[frozenset[str]] = frozenset()
     grave_act: ClassVar[frozenset[str]] = frozenset()
+    forbidden: ClassVar[int] = 409  # the status of an act that is not for this person
     # Acts that the page links to beside what they are about, not by a button above it.
     linked_acts: ClassVar[frozenset[str]] = frozenset()
 
@@ -188,6 +189,10 @@ class Desk(BoundedDesk):
         """Return what the form of an act begins with."""
         return {}
 
+    def act_facts(self, act: str, obj: Any) -> dict[str, Any]:
+        """Return what an act's form shows beside its fields: a `facts_page` and its context."""
+        return {}
+
     def panel(self, obj: Any, request: HttpRequest) -> dict[str, Any]:
         """Return what the object's own page shows beside its fields."""
         return {}
@@ -230,6 +235,7 @@ class Desk(BoundedDesk):
             raise Http404
         form_class = self.act_form(act, obj)
         is_sent = request.method == "POST"
+        status = 409 if is_sent else 200
         form = (
             form_class(request.POST, request.FILES)
             if is_sent
@@ -240,12 +246,14 @@ class Desk(BoundedDesk):
                 shown = self.do(act, obj, request, form.cleaned_data)
             except REFUSALS as refusal:
                 messages.error(request, _sentence(refusal))
+                status = self.forbidden if isinstance(refusal, PermissionDenied) else 409
             else:
                 if isinstance(shown, HttpResponseBase):
                     return shown
                 return HttpResponseRedirect(self.page_url(shown or obj))
         context = {
             **self.admin_site.each_context(request),
+            **self.act_facts(act, obj),
             "title": self.act_label(act, obj),
             "subtitle": str(obj),
             "opts": self.opts,
@@ -254,7 +262,6 @@ class Desk(BoundedDesk):
             "back_url": self.page_url(obj),
             "is_grave": act in self.grave_act,
         }
-        status = 409 if request.method == "POST" else 200
         return TemplateResponse(request, "console/act.html", context, status=status)
 
     def _site(self, view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
@@ -263,12 +270,15 @@ class Desk(BoundedDesk):
 
 
 def wording(
-    template: MessageTemplate, *, values: Mapping[str, str] | None = None
+    template: MessageTemplate, *, values: Mapping[str, str] | None = None, drawing: Any = None
 ) -> dict[str, Any]:
-    """Return what the phone shows, so that who confirms reads the words that go out."""
+    """Return what the phone shows, so that who confirms reads the words that go out.
+
+    `drawing` is a message object of this template; by default its own, with its placeholders.
+    """
     return {
         "screen": phone.screen(
-            phone.drawing_of(template), values=values, titles=_titles_for(template)
+            drawing or phone.drawing_of(template), values=values, titles=_titles_for(template)
         ),
         "sender_name": template.account.name,
     }

@@ -274,12 +274,16 @@ class CampaignDesk(Desk):
         return _("Send %(count)s messages") % {"count": localize(count)}
 
     def panel(self, obj: Any, request: HttpRequest) -> dict[str, Any]:
+        revoked = None
+        if obj.template.revoked_at is not None:
+            revoked = {"template": obj.template, "url": self.page_url(obj.template)}
         if obj.frozen_at is None:
             return {
+                "revoked": revoked,
                 "waits": waiting.why(obj, at=timezone.now()).sentence,
                 **figures.shown(self._figures(obj), campaign=obj.pk),
             }
-        return {**self._progress_context(obj), **wording(obj.template)}
+        return {"revoked": revoked, **self._progress_context(obj), **wording(obj.template)}
 
     def progress(self, request: HttpRequest, pk: int) -> HttpResponse:
         """The live part of the page, alone."""

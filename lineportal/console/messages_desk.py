@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
@@ -15,10 +16,10 @@ from django.utils.translation import gettext_lazy
 
 from lineportal.accounts import access
 from lineportal.console import figures
-from lineportal.console.base import ActForm, Desk, user_of
+from lineportal.console.base import ActForm, Desk, user_of, wording
 from lineportal.console.campaigns_desk import LOOK
 from lineportal.console.lists import AccountFilter
-from lineportal.sending import audience, finding, history, messages, overdue, proofs
+from lineportal.sending import audience, finding, history, messages, overdue, proofs, words
 from lineportal.sending.models import Message
 from lineportal.sending.statuses import MEANING, Status
 from recipients import finding as naming
@@ -134,7 +135,12 @@ class MessageDesk(Desk):
 
     def panel(self, obj: Any, request: HttpRequest) -> dict[str, Any]:
         inputs, reading = proofs.of_message(obj)
+        proven = words.of(obj)
         return {
+            "words": proven,
+            "words_json": json.dumps(proven.words, indent=2, ensure_ascii=False),
+            **wording(proven.template, drawing=proven.words),
+            "template_url": self.page_url(proven.template),
             "proof": figures.proof(inputs, reading),
             "decided_at": proofs.decided_at(obj),
             "meaning": MEANING[Status(obj.status)],

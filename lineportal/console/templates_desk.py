@@ -24,6 +24,8 @@ from lineportal.console import (
     template_dossier,
     template_findings,
     template_thread,
+    template_usage,
+    template_versions,
 )
 from lineportal.console.base import ActForm, Desk, user_of, wording
 from lineportal.console.lists import AccountFilter
@@ -36,6 +38,8 @@ from templates_app.models import DecidedBy, MessageTemplate, State
 PARTS: tuple[Part, ...] = (
     template_findings.PART,
     template_thread.PART,
+    template_usage.PART,
+    template_versions.PART,
     template_dossier.PART,
     template_callers.PART,
 )
@@ -117,6 +121,7 @@ class TemplateDesk(Desk):
     )
     main_act = frozenset({"submit", "approve"})
     grave_act = frozenset({"revoke"})
+    forbidden = 403  # as the API answers
 
     @admin.display(description=gettext_lazy("Template"), ordering="key")
     def name(self, template: MessageTemplate) -> str:
@@ -171,7 +176,7 @@ class TemplateDesk(Desk):
                 name="templates_app_messagetemplate_edit",
             ),
         ]
-        return [*own, *super().get_urls()]
+        return [*own, *template_versions.urls(self), *super().get_urls()]
 
     def add_view(
         self, request: HttpRequest, form_url: str = "", extra_context: Any = None
@@ -194,6 +199,9 @@ class TemplateDesk(Desk):
             buttons.insert(0, {"url": url, "label": _("Edit"), "asks": True, "look": "plain"})
         return buttons
 
+    def act_facts(self, act: str, obj: Any) -> dict[str, Any]:
+        return template_usage.before_revoking(obj) if act == "revoke" else {}
+
     def available_acts(self, obj: Any, user: User) -> Sequence[str]:
         acts = workflow.available_acts(obj, user)
         may_time = obj.service == "lon" and access.may(user, workflow.CHANGE, obj.account_id)
@@ -205,15 +213,11 @@ class TemplateDesk(Desk):
         return begins[0](obj) if begins and begins[0] else {}
 
     def panel(self, obj: Any, request: HttpRequest) -> dict[str, Any]:
-        versions = MessageTemplate.objects.filter(account=obj.account, key=obj.key)
         return {
             **_shown(obj, request.GET.get("sample", "")),
             "parts": [part.page for part in PARTS],
             **{name: value for part in PARTS for name, value in part.panel(obj, request).items()},
             "events": obj.events.select_related("by").order_by("-id"),
-            "versions": [
-                {"row": row, "url": self.page_url(row)} for row in versions.order_by("-version")
-            ],
         }
 
     def do(self, act: str, obj: Any, request: HttpRequest, details: dict[str, Any]) -> Any:

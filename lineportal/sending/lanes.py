@@ -21,6 +21,7 @@ RUN_IMPORT = "lineportal.run_import"
 FREEZE = "lineportal.freeze_audience"
 MAIL_ENTRY = "lineportal.mail_entry"
 MAIL_REMINDER = "lineportal.mail_reminder"
+TELL_REVOKED = "lineportal.tell_revoked"
 _INBOX = "inbox"
 
 
@@ -75,6 +76,13 @@ def mail_reminder(user_id: int, reminder_ids: list[int]) -> None:
     """Have a worker mail somebody what waits for them; one mail for all of these reminders."""
     name = f"mail-reminder:{user_id}:{min(reminder_ids)}"
     _defer(MAIL_REMINDER, lock=name, queueing_lock=name, user_id=user_id, reminder_ids=reminder_ids)
+
+
+def tell_revoked(template_id: int, user_id: int, campaign_ids: list[int]) -> None:
+    """Have a person told that these campaigns of theirs stopped with their template."""
+    app.configure_task(TELL_REVOKED).defer(
+        template_id=template_id, user_id=user_id, campaign_ids=[*campaign_ids]
+    )
 
 
 def _defer(task: str, *, lock: str, queueing_lock: str, **arguments: Any) -> None:

@@ -32,6 +32,7 @@ from lineportal.sending import (
     reminders,
     reports,
     retention,
+    revoked_notice,
     timekeeping,
     withdrawal,
     worker,
@@ -169,6 +170,12 @@ async def mail_reminder(user_id: int, reminder_ids: list[int]) -> None:
 async def remind(timestamp: int) -> None:
     """On working mornings, remind people of what waits for them longer than is usual."""
     await in_database(lambda: reminders.remind(at=clock.now()))
+
+
+@app.task(name=lanes.TELL_REVOKED, retry=RetryStrategy(max_attempts=8, exponential_wait=5))
+async def tell_revoked(template_id: int, user_id: int, campaign_ids: list[int]) -> None:
+    """Tell a person by e-mail that their campaigns stopped with their template."""
+    await in_database(functools.partial(revoked_notice.send, template_id, user_id, campaign_ids))
 
 
 # No lock of its own, which a dead worker would hold until its jobs are put back.

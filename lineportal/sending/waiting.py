@@ -13,6 +13,7 @@ from lineportal.accounts.models import Road
 from lineportal.sending import stops, windows
 from lineportal.sending.models import Campaign, Pace, StopCode
 
+_BEFORE = (Campaign.State.DRAFT, Campaign.State.SCHEDULED)
 _LONG = timedelta(seconds=5)  # a road that rests for longer is told
 
 # Who may let a campaign go on, by what stopped it; said after the reason.
@@ -60,6 +61,12 @@ def why(campaign: Campaign, *, at: datetime) -> Wait:
         return Wait(f"{reason} {who}")
     if campaign.stop_reason:  # what could not be started was cancelled, and says so
         return Wait(campaign.stop_reason)
+    if state in _BEFORE and campaign.template.revoked_at is not None:
+        return Wait(
+            _("The template was revoked: %(reason)s. It cannot start: cancel it, and make one on"
+              " an approved version.")
+            % {"reason": campaign.template.reason.rstrip(" .")}
+        )  # fmt: skip
     if state == Campaign.State.SCHEDULED and campaign.scheduled_at:
         moment = windows.words(campaign.scheduled_at, campaign.account)
         return Wait(_("Starts %(moment)s.") % {"moment": moment}, campaign.scheduled_at)

@@ -9,7 +9,7 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef
 from django.utils.translation import gettext as _
 
-from lineportal.sending import campaigns
+from lineportal.sending import campaigns, revoked_notice
 from lineportal.sending.models import Campaign, Message, StopCode
 from lineportal.sending.statuses import Status
 from templates_app import workflow
@@ -22,24 +22,21 @@ _RECENT = timedelta(days=1)  # after that nothing of a revoked template comes ba
 def revoke_template(
     template: MessageTemplate, *, by: User, at: datetime, reason: str
 ) -> MessageTemplate:
-    """Revoke an approved version and stop everything that would still go out on it."""
+    """Revoke an approved version, stop everything that would still go out on it, and tell why."""
     template = workflow.revoke(template, by=by, at=at, reason=reason)
-    withdraw(template, at=at)
+    stopped = revoked_notice.stopped(template)
+    _pause_running(template, at=at)
+    _cancel_queued(template, at=at)
+    revoked_notice.defer(template, stopped)
     return template
 
 
 @transaction.atomic
 def withdraw(template: MessageTemplate, *, at: datetime) -> int:
     """Cancel what is queued on a version that is not approved any more, and pause its campaigns."""
-    why = _("The template was revoked.")
-    for campaign in Campaign.objects.select_for_update().filter(
-        template=template, state=Campaign.State.RUNNING
-    ):
-        campaigns.pause(campaign, by=None, at=at, reason=why, code=StopCode.REVOKED)
-    queued = Message.objects.filter(
-        account_id=template.account_id, service=template.service, template=template
-    )
-    return campaigns.cancel_queued(queued, at=at, detail=why)
+    # One that was being started while the template was revoked; the others are told already.
+    revoked_notice.defer(template, _pause_running(template, at=at))
+    return _cancel_queued(template, at=at)
 
 
 def cancel_left_behind(*, at: datetime) -> int:
@@ -56,3 +53,21 @@ def cancel_left_behind(*, at: datetime) -> int:
         while n := withdraw(template, at=at):
             cancelled += n
     return cancelled
+
+
+def _pause_running(template: MessageTemplate, *, at: datetime) -> list[Campaign]:
+    why = _("The template was revoked: %(reason)s.") % {"reason": template.reason.rstrip(" .")}
+    running = Campaign.objects.select_for_update().filter(
+        template=template, state=Campaign.State.RUNNING
+    )
+    return [
+        campaigns.pause(campaign, by=None, at=at, reason=why, code=StopCode.REVOKED)
+        for campaign in running.order_by("pk")
+    ]
+
+
+def _cancel_queued(template: MessageTemplate, *, at: datetime) -> int:
+    queued = Message.objects.filter(
+        account_id=template.account_id, service=template.service, template=template
+    )
+    return campaigns.cancel_queued(queued, at=at, detail=_("The template was revoked."))

@@ -132,6 +132,25 @@ class MessageTemplate(models.Model):
                 name="what_left_draft_is_frozen_and_hashed",
             ),
             models.CheckConstraint(
+                condition=~models.Q(state="draft")
+                | models.Q(
+                    bubble__isnull=True,
+                    content_hash="",
+                    submitted_by__isnull=True,
+                    approved_by__isnull=True,
+                    approved_at__isnull=True,
+                    rejected_by__isnull=True,
+                    rejected_at__isnull=True,
+                    line_reference="",
+                    reason="",
+                ),
+                name="a_draft_is_not_decided",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(state="rejected") | models.Q(revoked_at__isnull=True),
+                name="what_is_revoked_is_rejected",
+            ),
+            models.CheckConstraint(
                 condition=~models.Q(state="approved")
                 | models.Q(approved_by__isnull=False, approved_at__isnull=False),
                 name="an_approved_template_has_an_approver",

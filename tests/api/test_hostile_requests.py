@@ -50,7 +50,9 @@ def refused(answer: HttpResponse, status: int, code: str) -> dict[str, Any]:
     [
         f"templates/{BEYOND}/", f"recipients/{BEYOND}/", f"campaigns/{BEYOND}/report/",
         f"audiences/{BEYOND}/", f"audiences/{BEYOND}/count/", "audiences/%00/",
-        f"messages/{BEYOND}/", f"suppressions/{BEYOND}/", f"recipients/imports/{BEYOND}/",
+        f"messages/{BEYOND}/", f"messages/{BEYOND}/words/", f"templates/{BEYOND}/versions/",
+        f"templates/{BEYOND}/usage/", f"templates/{BEYOND}/difference/?with=1",
+        f"suppressions/{BEYOND}/", f"recipients/imports/{BEYOND}/",
         f"recipients/{BEYOND}/eligibility/", "templates/abc/", "templates/%00/", "templates/²/",
         "templates/-1/", "accounts/%00/", "accounts/nobody/", "messages/%ED%A0%80/",
         "templates/" + "9" * 5_000 + "/", "nothing/", "templates", "",

@@ -14,6 +14,7 @@ from django.contrib.auth.models import User
 from django.db import connection
 from django_fsm import TransitionNotAllowed
 
+from lineportal.accounts.models import OfficialAccount
 from lineportal.audit import chain
 from lineportal.audit.models import AuditEntry
 from templates_app import content as contents
@@ -166,11 +167,15 @@ def test_approval_keeps_lines_reference_and_date(
     assert (kept.line_reference, kept.line_decided_on) == ("LINE-77", decided)
 
 
-def test_today_is_the_accounts_own_day(submitted: MessageTemplate, reviewer: User) -> None:
+def test_today_is_the_accounts_own_day(
+    account: OfficialAccount, author: User, reviewer: User
+) -> None:
     late_in_utc = datetime(2026, 11, 23, 18, 30, tzinfo=UTC)  # 01:30 of the 24th in Bangkok
+    draft = factories.draft(account, by=author, at=late_in_utc)
+    template = workflow.submit(draft, by=author, at=late_in_utc)
 
     approved = workflow.approve(
-        submitted,
+        template,
         by=reviewer,
         at=late_in_utc,
         line_reference="LINE-1",

@@ -186,6 +186,12 @@ class Message(models.Model):
                 condition=Q(values_dropped_at__isnull=True, erased_at__isnull=True),
                 name="message_with_values",
             ),
+            # "Where is this template used?": one-off messages, by status, and the newest of each
+            models.Index(
+                fields=["template", "status", "id"],
+                condition=Q(campaign__isnull=True),
+                name="message_one_off_of_template",
+            ),
             # The list of a campaign's messages, by status
             models.Index(fields=["campaign", "status", "id"], name="message_of_campaign"),
         ]
