@@ -18,10 +18,24 @@ SAME, REMOVED, ADDED = "same", "removed", "added"
 CHANGED = "changed"
 DETAILS = ("purpose", "category", "language")
 # As a reader meets the parts; the database keeps no order of its own.
-_READING = (
-    "text alt_text template_key company icon title greeting emphasis items explanation buttons"
-    " label item_key button_key value url"
-).split()
+_READING = [
+    "text",
+    "alt_text",
+    "template_key",
+    "company",
+    "icon",
+    "title",
+    "greeting",
+    "emphasis",
+    "items",
+    "explanation",
+    "buttons",
+    "label",
+    "item_key",
+    "button_key",
+    "value",
+    "url",
+]
 # Beyond so many words those that stand everywhere are no landmarks; else a text of one word
 # repeated would take minutes.
 _LONG = 1000
