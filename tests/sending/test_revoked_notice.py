@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.core import mail
-from django.db import connection, transaction
+from django.db import connection, connections, transaction
 from django.test import Client
 from django.urls import reverse
 
@@ -167,10 +167,17 @@ def test_the_campaigns_page_says_why_and_leads_to_the_template(
 
 
 def test_the_workers_job_sends_the_letter(
-    template: MessageTemplate, maker: User, at: datetime, monkeypatch: pytest.MonkeyPatch
+    transactional_db: None, at: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    template = factories.approved(factories.account())
+    factories.recipient(template.account, 0, consent="agreed")
+    maker = factories.user("sender", email="maker@example.com")
+
     async def here(function: Any, *args: Any, **kw: Any) -> Any:
-        return function(*args, **kw)
+        try:
+            return function(*args, **kw)
+        finally:
+            connections.close_all()  # a task has its own
 
     monkeypatch.setattr(tasks, "in_database", here)  # whose threads would outlive the test
     started = campaigns.start(campaign(template, "November", maker, at), by=maker, at=at)
