@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
 from django.core import mail
-from django.db import connection, transaction
+from django.db import connection, connections, transaction
 from django.test import Client
 from django.urls import reverse
 
 from lineportal.accounts.models import AccountScope
-from lineportal.sending import campaigns, revoked_notice, waiting, withdrawal
+from lineportal.sending import campaigns, revoked_notice, tasks, waiting, withdrawal
 from lineportal.sending.models import Campaign
 from templates_app.models import MessageTemplate
 from tests import factories
@@ -162,3 +164,26 @@ def test_the_campaigns_page_says_why_and_leads_to_the_template(
 
     assert REASON in html
     assert reverse("admin:templates_app_messagetemplate_change", args=[template.pk]) in html
+
+
+def test_the_workers_job_sends_the_letter(
+    transactional_db: None, at: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    template = factories.approved(factories.account())
+    factories.recipient(template.account, 0, consent="agreed")
+    maker = factories.user("sender", email="maker@example.com")
+
+    async def here(function: Any, *args: Any, **kw: Any) -> Any:
+        try:
+            return function(*args, **kw)
+        finally:
+            connections.close_all()  # a task has its own
+
+    monkeypatch.setattr(tasks, "in_database", here)  # whose threads would outlive the test
+    started = campaigns.start(campaign(template, "November", maker, at), by=maker, at=at)
+    revoke(template, at)
+
+    asyncio.run(tasks.tell_revoked(template.pk, maker.pk, [started.pk]))
+
+    [letter] = mail.outbox
+    assert REASON in letter.body
