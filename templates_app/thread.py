@@ -30,6 +30,7 @@ SAYABLE = [(kind.value, kind.label) for kind in (*TALK, *MILESTONES)]
 ASKING = (EntryKind.QUESTION, EntryKind.LINE_ASKED)  # what an answer can answer
 TEXT_LIMIT = 10_000  # characters
 PARTY_LIMIT = 200
+_EARLIEST = date(2011, 6, 23)  # LINE's first day; an earlier one is a slip of the pen
 
 
 class Unsayable(Exception):
@@ -181,6 +182,8 @@ def _day(
         raise Unsayable("happened_on", _("Say on which day the dossier was sent."))
     if happened_on and happened_on > today:
         raise Unsayable("happened_on", _("This day lies in the future; give the real one."))
+    if happened_on and happened_on < _EARLIEST:
+        raise Unsayable("happened_on", _("This day lies before LINE began; give the real one."))
     return happened_on or today
 
 

@@ -38,6 +38,8 @@ ACTS = {
     "templates_app.add_messagetemplate": {"author", "manager"},
     "templates_app.submit_messagetemplate": {"author", "manager"},
     "templates_app.review_messagetemplate": {"reviewer", "manager"},
+    "templates_app.discuss_messagetemplate": {"author", "reviewer", "manager"},
+    "templates_app.record_milestone": {"author", "reviewer", "manager"},
     "templates_app.revoke_messagetemplate": {"reviewer", "manager"},
     "recipients.import_recipient": {"sender", "manager"},
     "recipients.suppress_recipient": {"sender", "manager"},

@@ -95,6 +95,7 @@ def test_lines_decision_is_never_written_by_hand(
         ("dossier_sent", "", {"party": "LINE"}, "happened_on"),
         ("dossier_sent", "", {"party": "x" * 201, "happened_on": date(2026, 1, 1)}, "party"),
         ("line_asked", "x", {"happened_on": date(2100, 1, 1)}, "happened_on"),
+        ("line_asked", "x", {"happened_on": date(1, 1, 1)}, "happened_on"),
         ("precheck_passed", "", {"happened_on": date(2100, 1, 1)}, "happened_on"),
         ("comment", "x", {"files": [attachments.Attachment("a", b"x")] * 6}, "files"),
     ],
