@@ -1,0 +1,113 @@
+"""Judges wording: which words of a text promote something instead of telling a fact. Pure.
+
+Facts of the reader's own transaction are taken out first; what then matches an act of promotion
+(discount, gift, price, urgency, invitation) is returned. Lists: `words/`; how: docs/findings.md.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+from templates_app.content import PLACEHOLDER
+from templates_app.findings import characters, lexicon, words_of_thai
+
+_LINK = re.compile(r"(?:https?://|www\.)\S+|\b[\w-]+(?:\.[\w-]+)*\.(?:com|net|org|co|th|tw|jp|me)\b\S*")
+_ROW = re.compile(r"\s*(?P<label>[^::\n{}.!?。!?]{1,40}?)\s*[::]\s*(?P<value>\S.*)")
+_BARE = re.compile(
+    r"""(?ix) [-−–+±]?\s* (?:free|ฟรี|免費|無料|
+    (?:[฿$¥¥]|thb|nt\$|ntd|twd|usd|us\$|jpy)?\s*[-−–+±]?\s*(?:[฿$¥¥]\s*)?
+    (?:\d[\d,.:/-]*|\{\{·*\}\})
+    (?:\s*(?:%|[฿]|thb|baht|บาท|ntd|twd|元|円|点|點|คะแนน|points?|pts?|ポイント|ชิ้น|รายการ|วัน|日|月|年))*
+    ) \s* (?:[((][^))]*[))])? \s*"""
+)
+_THAI = re.compile(r"[\u0e00-\u0e7f]")
+_HAN = re.compile(r"[\u3400-\u9fff]")
+_KANA = re.compile(r"[\u3041-\u30fa]")
+_LATIN = re.compile(r"[A-Za-z]")
+_TAKEN_OUT = "▪"
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """Words of a text that break a rule; `start` and `end` are offsets in the text."""
+
+    code: str
+    start: int
+    end: int
+    words: str
+
+
+def judge(text: str, language: str = "") -> list[Match]:
+    """Return the promotional wording of a text, in order of place, one match per code and line.
+
+    A line `label: value` is read as a row of facts. Every language is looked for, whatever
+    `language` (BCP 47) says; it only settles whether Han without kana may be Japanese.
+    """
+    found: list[Match] = []
+    start = 0
+    for line in text.splitlines(keepends=True):
+        found += [
+            Match(code, start + first, start + last, line[first:last].strip())
+            for code, first, last in _judge_line(line.rstrip("\r\n"), language[:2].lower())
+        ]
+        start += len(line)
+    return found
+
+
+@lru_cache(maxsize=4096)
+def _judge_line(line: str, language: str) -> tuple[tuple[str, int, int], ...]:
+    plain = _masked(characters.normalise(line))
+    found: dict[str, tuple[int, int]] = {}
+    for name in _languages(plain, language):
+        lexis = lexicon.load(name)
+        said = characters.fold(plain) if name == "zh_Hant" else plain
+        if (row := _ROW.fullmatch(said)) and _states_an_amount(row, lexis):
+            continue
+        edges = words_of_thai.edges if name == "th" else None
+        for match in list(_matches(lexis.facts, said, edges)):
+            first, last = match.span()
+            said = said[:first] + _TAKEN_OUT * (last - first) + said[last:]
+        for code, pattern in lexis.acts:
+            if code not in found and (match := next(_matches(pattern, said, edges), None)):
+                found[code] = match.span()
+    return tuple(sorted((code, *span) for code, span in found.items()))
+
+
+def _states_an_amount(row: re.Match[str], lexis: lexicon.Lexicon) -> bool:
+    return bool(_BARE.fullmatch(row["value"]) and lexis.receipt.search(row["label"]))
+
+
+def _matches(pattern: re.Pattern[str], text: str, edges: object) -> Iterator[re.Match[str]]:
+    """Yield matches whose marked places are edges of words."""
+    at = 0
+    while match := pattern.search(text, at):
+        marked = [match.start(n) for n in range(1, pattern.groups + 1) if match.start(n) >= 0]
+        if edges is None or not marked or set(marked) <= words_of_thai.edges(text):
+            yield match
+            at = max(match.end(), match.start() + 1)
+        else:
+            at = match.start() + 1
+
+
+def _masked(text: str) -> str:
+    """Return the text with names of placeholders and addresses of links out of sight."""
+    text = PLACEHOLDER.sub(lambda hit: "{{" + "·" * (len(hit[0]) - 4) + "}}", text)
+    return _LINK.sub(lambda hit: "·" * len(hit[0]), text)
+
+
+def _languages(text: str, language: str) -> list[str]:
+    names = []
+    if _THAI.search(text):
+        names.append("th")
+    if _HAN.search(text) or _KANA.search(text):
+        has_kana = bool(_KANA.search(text))
+        if not has_kana:
+            names.append("zh_Hant")
+        if has_kana or language != "zh":
+            names.append("ja")
+    if _LATIN.search(text):
+        names.append("en")
+    return names
