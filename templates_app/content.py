@@ -14,6 +14,8 @@ from urllib.parse import urlsplit
 
 from django.utils.translation import gettext as _
 
+from templates_app import flex_rules
+
 PLACEHOLDER = re.compile(r"\{\{\s*([^{}\s](?:[^{}]{0,58}[^{}\s])?)\s*\}\}")
 
 EMPHASIS_LIMIT = 15
@@ -62,6 +64,11 @@ class Part:
     is_url: bool = False
 
 
+def is_storable(text: str) -> bool:
+    """Return whether PostgreSQL and UTF-8 can hold a text."""
+    return not _UNSTORABLE.search(text)
+
+
 def utf16_units(text: str) -> int:
     """Return the length LINE counts: UTF-16 code units."""
     return len(text.encode("utf-16-le", "surrogatepass")) // 2
@@ -69,9 +76,11 @@ def utf16_units(text: str) -> int:
 
 def kind(content: Mapping[str, Any], *, service: str) -> str:
     """Return "bubble", "catalogue", "text" or "flex"."""
+    if "flex" in content:
+        return "flex"
     if service == "lon":
         return "catalogue" if "template_key" in content else "bubble"
-    return "flex" if "flex" in content else "text"
+    return "text"
 
 
 def placeholders(content: Any) -> list[str]:
@@ -93,6 +102,8 @@ def validate(content: Any, *, service: str) -> None:
         )
     problems: dict[str, str] = {}
     form = kind(content, service=service)
+    if service == "lon" and form == "flex" and not _is_bubble(content["flex"]):
+        problems["flex"] = _("A notification is one Flex bubble; give an object of type bubble.")
     {
         "bubble": _check_bubble,
         "catalogue": _check_catalogue,
@@ -214,6 +225,8 @@ def _check_flex(content: dict[str, Any], problems: dict[str, str]) -> None:
     flex = content.get("flex")
     if not isinstance(flex, dict) or flex.get("type") not in ("bubble", "carousel"):
         problems["flex"] = _("Give a Flex container: a JSON object of type bubble or carousel.")
+    elif wrong := flex_rules.problems(flex):
+        problems.update(wrong)
     elif not all(_names_its_host(url, schemes=_FLEX_SCHEMES) for url in _addresses(flex)):
         problems["flex"] = _(
             "Give whole addresses (https, http, line or tel) that name their host without"
@@ -247,6 +260,10 @@ def _check_pairs(
             "first": item_names[0],
             "second": item_names[1],
         }
+
+
+def _is_bubble(flex: Any) -> bool:
+    return isinstance(flex, dict) and flex.get("type") == "bubble"
 
 
 def _no_others(content: dict[str, Any], names: set[str], problems: dict[str, str]) -> None:

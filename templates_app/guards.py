@@ -32,7 +32,7 @@ TEMPLATE_TRIGGERS = [
             IF NEW.state = 'approved' AND EXISTS (
                 SELECT 1 FROM templates_app_templateevent event
                 WHERE event.template_id = NEW.id AND event.by_id = NEW.approved_by_id
-                  AND event.kind IN ('created', 'edited', 'submitted')
+                  AND event.kind IN ('created', 'edited', 'submitted', 'waived')
             ) OR NEW.state = 'approved'
                  AND NEW.approved_by_id IN (NEW.created_by_id, NEW.submitted_by_id)
             THEN
@@ -52,9 +52,11 @@ TEMPLATE_TRIGGERS = [
                 RAISE EXCEPTION 'lineportal: a version keeps its account, key and service';
             END IF;
             IF OLD.state = 'draft' THEN RETURN NEW; END IF;
-            IF (NEW.purpose, NEW.category, NEW.language, NEW.content, NEW.placeholders)
+            IF (NEW.purpose, NEW.category, NEW.language, NEW.content, NEW.placeholders,
+                NEW.samples)
                IS DISTINCT FROM
-               (OLD.purpose, OLD.category, OLD.language, OLD.content, OLD.placeholders)
+               (OLD.purpose, OLD.category, OLD.language, OLD.content, OLD.placeholders,
+                OLD.samples)
                OR (NEW.state <> 'draft' AND (NEW.bubble, NEW.content_hash)
                    IS DISTINCT FROM (OLD.bubble, OLD.content_hash)) THEN
                 RAISE EXCEPTION 'lineportal: a % template is never edited', OLD.state;
@@ -77,6 +79,55 @@ TEMPLATE_TRIGGERS = [
     ),
     pgtrigger.Protect(name="templates_are_never_deleted", operation=pgtrigger.Delete),
     never_truncated("templates_are_never_truncated"),
+]
+
+WAIVER_TRIGGERS = [
+    append_only("waivers_never_change"),
+    never_truncated("waivers_are_never_truncated"),
+    pgtrigger.Trigger(
+        name="only_a_draft_is_waived",
+        when=pgtrigger.Before,
+        operation=pgtrigger.Insert,
+        func="""
+            IF NOT EXISTS (SELECT 1 FROM templates_app_messagetemplate
+                           WHERE id = NEW.template_id AND state = 'draft') THEN
+                RAISE EXCEPTION 'lineportal: findings are waived on drafts alone';
+            END IF;
+            RETURN NEW;
+        """,
+    ),
+]
+
+ENTRY_TRIGGERS = [
+    append_only("review_entries_never_change"),
+    never_truncated("review_entries_are_never_truncated"),
+]
+
+FILE_TRIGGERS = [
+    append_only("review_files_never_change"),
+    never_truncated("review_files_are_never_truncated"),
+]
+
+BRIEF_TRIGGERS = [
+    pgtrigger.Trigger(
+        name="a_brief_is_fixed_by_the_decision",
+        when=pgtrigger.Before,
+        operation=pgtrigger.Insert | pgtrigger.Update,
+        func="""
+            IF NOT EXISTS (SELECT 1 FROM templates_app_messagetemplate
+                           WHERE id = NEW.template_id AND state IN ('draft', 'submitted')) THEN
+                RAISE EXCEPTION 'lineportal: the brief of a decided version is never edited';
+            END IF;
+            RETURN NEW;
+        """,
+    ),
+    pgtrigger.Protect(name="briefs_are_never_deleted", operation=pgtrigger.Delete),
+    never_truncated("briefs_are_never_truncated"),
+]
+
+EDITION_TRIGGERS = [
+    append_only("catalogue_editions_never_change"),
+    never_truncated("catalogue_editions_are_never_truncated"),
 ]
 
 EVENT_TRIGGERS = [

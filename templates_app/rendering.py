@@ -231,9 +231,9 @@ def _bubble(content: Mapping[str, Any]) -> dict[str, Any]:
             "backgroundColor": LINE_GREEN,
             "contents": [
                 {"type": "text", "text": "OFFICIAL NOTIFICATION", "color": "#FFFFFF",
-                 "weight": "bold", "size": "sm", "flex": 3},
+                 "weight": "bold", "size": "xxs", "flex": 1},
                 {"type": "text", "text": "powered by LINE", "color": "#FFFFFF", "size": "xxs",
-                 "align": "end", "gravity": "center", "flex": 2},
+                 "align": "end", "gravity": "center", "flex": 0},
             ],
         },
         "body": {"type": "box", "layout": "vertical", "contents": rows},

@@ -6,32 +6,44 @@ approved only with LINE's own decision on file.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.utils.translation import gettext as _
 from django_fsm import TransitionNotAllowed
 
 from lineportal.accounts import access
-from lineportal.accounts.models import OfficialAccount, Service
+from lineportal.accounts.models import Service
 from lineportal.audit import chain
 from templates_app import content as contents
-from templates_app import rendering
-from templates_app.models import Category, DecidedBy, MessageTemplate, State, TemplateEvent
+from templates_app import rendering, waivers
+from templates_app.models import (
+    DecidedBy,
+    EntryKind,
+    MessageTemplate,
+    ReviewEntry,
+    State,
+    TemplateEvent,
+    Waiver,
+)
 
 ADD = "templates_app.add_messagetemplate"
 CHANGE = "templates_app.change_messagetemplate"
 SUBMIT = "templates_app.submit_messagetemplate"
 REVIEW = "templates_app.review_messagetemplate"
 REVOKE = "templates_app.revoke_messagetemplate"
+WAIVE = "templates_app.waive_finding"
 
-EDITABLE = ("purpose", "category", "language", "content")
-_WROTE = (TemplateEvent.Kind.CREATED, TemplateEvent.Kind.EDITED, TemplateEvent.Kind.SUBMITTED)
+_WROTE = (
+    TemplateEvent.Kind.CREATED,
+    TemplateEvent.Kind.EDITED,
+    TemplateEvent.Kind.SUBMITTED,
+    TemplateEvent.Kind.WAIVED,
+)
 
 
 class WrongState(Exception):
@@ -40,10 +52,6 @@ class WrongState(Exception):
 
 class FourEyes(PermissionDenied):
     """The one who decides has written, edited or submitted this version."""
-
-
-class KeyTaken(Exception):
-    """The account has a template of this key already."""
 
 
 class MissingDecision(Exception):
@@ -55,93 +63,21 @@ class MissingDecision(Exception):
 
 
 @transaction.atomic
-def create(
-    account: OfficialAccount,
-    *,
-    key: str,
-    service: str,
-    language: str,
-    purpose: str,
-    content: Any,
-    by: User,
-    at: datetime,
-    category: str = Category.TRANSACTIONAL,
-) -> MessageTemplate:
-    """Make version 1 of a new key, as a draft.
-
-    Raises PermissionDenied, KeyTaken, content.InvalidContent.
-    """
-    access.require(by, ADD, account)
-    _check_details(service=service, category=category, language=language, purpose=purpose)
-    contents.validate(content, service=service)
-    taken = KeyTaken(
-        _("The account has a template “%(key)s” already; revise it, or choose another key.")
-        % {"key": key}
-    )
-    if MessageTemplate.objects.filter(account=account, key=key).exists():
-        raise taken
-    try:
-        with transaction.atomic():
-            template = MessageTemplate.objects.create(
-                account=account,
-                key=key,
-                service=service,
-                language=language,
-                purpose=purpose,
-                category=category,
-                content=content,
-                placeholders=contents.placeholders(content),
-                created_by=by,
-                created_at=at,
-                changed_at=at,
-            )
-    except IntegrityError as error:  # somebody else took it at the same moment
-        raise taken from error
-    _note(template, TemplateEvent.Kind.CREATED, by=by, at=at)
-    return template
-
-
-@transaction.atomic
-def edit(
-    template: MessageTemplate, *, by: User, at: datetime, changes: Mapping[str, Any]
-) -> MessageTemplate:
-    """Change a draft's purpose, category, language or content; whoever edits cannot approve."""
-    access.require(by, CHANGE, template.account_id)
-    template = _locked(template)
-    if template.state != State.DRAFT:
-        raise WrongState(
-            _("Only a draft can be edited; this version is %(state)s. Revise it instead.")
-            % {"state": template.state}
-        )
-    for name in EDITABLE:
-        if name in changes:
-            setattr(template, name, changes[name])
-    _check_details(
-        service=template.service,
-        category=template.category,
-        language=template.language,
-        purpose=template.purpose,
-    )
-    contents.validate(template.content, service=template.service)
-    template.placeholders = contents.placeholders(template.content)
-    template.changed_at = at
-    template.save(update_fields=[*EDITABLE, "placeholders", "changed_at"])
-    _note(template, TemplateEvent.Kind.EDITED, by=by, at=at)
-    return template
-
-
-@transaction.atomic
 def submit(template: MessageTemplate, *, by: User, at: datetime) -> MessageTemplate:
-    """Hand a draft to review: the bubble is drawn and frozen, and the content hash taken."""
+    """Hand a draft to review: the bubble is drawn and frozen, and the content hash taken.
+
+    Raises PermissionDenied, WrongState, waivers.Blocked.
+    """
     access.require(by, SUBMIT, template.account_id)
-    template = _locked(template)
+    template = locked(template)
     contents.validate(template.content, service=template.service)
     _move(template, template._submit)
+    waivers.require_none_open(template)
     template.bubble = rendering.draw(template.content, service=template.service)
     template.content_hash = current_hash(template)
     template.submitted_by, template.submitted_at = by, at
     _save(template, "bubble", "content_hash", "submitted_by", "submitted_at", at=at)
-    _note(template, TemplateEvent.Kind.SUBMITTED, by=by, at=at)
+    record(template, TemplateEvent.Kind.SUBMITTED, by=by, at=at)
     return template
 
 
@@ -149,12 +85,12 @@ def submit(template: MessageTemplate, *, by: User, at: datetime) -> MessageTempl
 def recall(template: MessageTemplate, *, by: User, at: datetime) -> MessageTemplate:
     """Take a submitted version back to draft."""
     access.require(by, SUBMIT, template.account_id)
-    template = _locked(template)
+    template = locked(template)
     _move(template, template._recall)
     template.bubble, template.content_hash = None, ""
     template.submitted_by = template.submitted_at = None
     _save(template, "bubble", "content_hash", "submitted_by", "submitted_at", at=at)
-    _note(template, TemplateEvent.Kind.RECALLED, by=by, at=at)
+    record(template, TemplateEvent.Kind.RECALLED, by=by, at=at)
     return template
 
 
@@ -175,7 +111,7 @@ def approve(
     Raises PermissionDenied, FourEyes, WrongState, MissingDecision.
     """
     access.require(by, REVIEW, template.account_id)
-    template = _locked(template)
+    template = locked(template)
     _move(template, template._approve)
     _four_eyes(template, by)
     today = at.astimezone(ZoneInfo(template.account.timezone)).date()
@@ -199,7 +135,9 @@ def approve(
     template.approved_by, template.approved_at = by, at
     template.line_reference, template.line_decided_on = line_reference, line_decided_on
     _save(template, "approved_by", "approved_at", "line_reference", "line_decided_on", at=at)
-    _note(template, TemplateEvent.Kind.APPROVED, by=by, at=at, note=note)
+    if template.service == Service.LON:
+        _line_decided(template, line_reference, on=line_decided_on, by=by, at=at)
+    record(template, TemplateEvent.Kind.APPROVED, by=by, at=at, note=note)
     return template
 
 
@@ -217,12 +155,14 @@ def reject(
     _check_reason(reason)
     if decided_by not in DecidedBy.values:
         raise MissingDecision("decided_by", _("Say who decided: “reviewer” or “line”."))
-    template = _locked(template)
+    template = locked(template)
     _move(template, template._reject)
     template.rejected_by, template.rejected_at = by, at
     template.reason, template.decided_by = reason.strip(), decided_by
     _save(template, "rejected_by", "rejected_at", "reason", "decided_by", at=at)
-    _note(template, TemplateEvent.Kind.REJECTED, by=by, at=at, note=reason)
+    if decided_by == DecidedBy.LINE:
+        _line_decided(template, template.reason, on=None, by=by, at=at)
+    record(template, TemplateEvent.Kind.REJECTED, by=by, at=at, note=reason)
     return template
 
 
@@ -234,51 +174,49 @@ def revoke(template: MessageTemplate, *, by: User, at: datetime, reason: str) ->
     """
     access.require(by, REVOKE, template.account_id)
     _check_reason(reason)
-    template = _locked(template)
+    template = locked(template)
     _move(template, template._revoke)
     template.revoked_at, template.reason = at, reason.strip()
     template.rejected_by, template.rejected_at = by, at
     _save(template, "revoked_at", "reason", "rejected_by", "rejected_at", at=at)
-    _note(template, TemplateEvent.Kind.REVOKED, by=by, at=at, note=reason)
+    record(template, TemplateEvent.Kind.REVOKED, by=by, at=at, note=reason)
     return template
 
 
 @transaction.atomic
-def revise(template: MessageTemplate, *, by: User, at: datetime) -> MessageTemplate:
-    """Return a new draft version beside a decided one, with the same content to begin from."""
-    access.require(by, ADD, template.account_id)
-    template = _locked(template)
-    if template.state not in (State.APPROVED, State.REJECTED):
-        raise WrongState(
-            _("Only an approved or rejected version is revised; this one is %(state)s.")
-            % {"state": template.state}
+def waive(template: MessageTemplate, *, digest: str, reason: str, by: User, at: datetime) -> Waiver:
+    """Waive one blocking finding of a draft; who waives cannot approve.
+
+    `digest` names the finding. Raises PermissionDenied, WrongState, MissingDecision.
+    """
+    access.require(by, WAIVE, template.account_id)
+    template = locked(template)
+    if template.state != State.DRAFT:
+        raise WrongState(_("Findings are waived while the version is a draft."))
+    if not reason.strip():
+        raise MissingDecision(
+            "reason", _("Give the reason; the reviewer will read it beside the finding.")
         )
-    # Locking the first version makes two people who revise at once take turns.
-    versions = MessageTemplate.objects.filter(account_id=template.account_id, key=template.key)
-    versions.select_for_update().get(version=1)
-    if open_version := versions.filter(state__in=[State.DRAFT, State.SUBMITTED]).first():
+    open_ones: dict[str, dict[str, Any]] = {
+        each.finding["digest"]: each.finding for each in waivers.judged(template) if each.bars
+    }
+    finding = open_ones.get(digest)
+    if finding is None:
         raise WrongState(
-            _("Version %(version)d of this template is still open; finish that one first.")
-            % {"version": open_version.version}
+            _("This finding is not open any more; the words have changed, or it is waived.")
         )
-    last = versions.order_by("-version").values_list("version", flat=True)[0]
-    draft = MessageTemplate.objects.create(
-        account_id=template.account_id,
-        key=template.key,
-        version=last + 1,
-        service=template.service,
-        purpose=template.purpose,
-        category=template.category,
-        language=template.language,
-        content=template.content,
-        placeholders=template.placeholders,
-        created_by=by,
-        created_at=at,
-        changed_at=at,
+    waiver = Waiver.objects.create(
+        template=template,
+        code=finding["code"],
+        place=finding["place"],
+        digest=digest,
+        excerpt=finding["excerpt"],
+        reason=reason.strip(),
+        by=by,
+        at=at,
     )
-    _note(template, TemplateEvent.Kind.REVISED, by=by, at=at)
-    _note(draft, TemplateEvent.Kind.CREATED, by=by, at=at)
-    return draft
+    record(template, TemplateEvent.Kind.WAIVED, by=by, at=at, note=finding["code"])
+    return waiver
 
 
 def current_hash(template: MessageTemplate) -> str:
@@ -301,7 +239,7 @@ def available_acts(template: MessageTemplate, user: User) -> list[str]:
 
     acts: list[str] = []
     if template.state == State.DRAFT:
-        acts += ["edit"] * may(CHANGE) + ["submit"] * may(SUBMIT)
+        acts += ["edit"] * may(CHANGE) + ["submit"] * may(SUBMIT) + ["waive"] * may(WAIVE)
     if template.state == State.SUBMITTED:
         acts += ["recall"] * may(SUBMIT)
         acts += ["approve"] * (may(REVIEW) and not _wrote(template, user))
@@ -318,7 +256,8 @@ def available_acts(template: MessageTemplate, user: User) -> list[str]:
     return acts
 
 
-def _locked(template: MessageTemplate) -> MessageTemplate:
+def locked(template: MessageTemplate) -> MessageTemplate:
+    """Return the row as it is now, held until the transaction ends."""
     return (
         MessageTemplate.objects.select_for_update(of=("self",))
         .select_related("account")
@@ -351,32 +290,23 @@ def _four_eyes(template: MessageTemplate, by: User) -> None:
         )
 
 
+def _line_decided(
+    template: MessageTemplate, text: str, *, on: date | None, by: User, at: datetime
+) -> None:
+    ReviewEntry.objects.create(
+        template=template, kind=EntryKind.LINE_DECIDED, text=text, happened_on=on, by=by, at=at
+    )
+
+
 def _check_reason(reason: str) -> None:
     if not reason.strip():
         raise MissingDecision("reason", _("Give the reason; the author will read it."))
 
 
-def _check_details(*, service: str, category: str, language: str, purpose: str) -> None:
-    problems = {}
-    if service not in Service.values:
-        problems["service"] = _("Choose “lon” or “oa”.")
-    if category not in Category.values:
-        problems["category"] = _("Choose “transactional” or “marketing”.")
-    elif service == Service.LON and category != Category.TRANSACTIONAL:
-        problems["category"] = _(
-            "LINE forbids promotion in notifications; marketing belongs to the two-way account."
-        )
-    if not language.strip():
-        problems["language"] = _("Give the language, such as “th”.")
-    if not purpose.strip():
-        problems["purpose"] = _("Say in a few words what the message is for.")
-    if problems:
-        raise contents.InvalidContent(problems)
-
-
-def _note(
+def record(
     template: MessageTemplate, kind: TemplateEvent.Kind, *, by: User, at: datetime, note: str = ""
 ) -> None:
+    """Write a step into the version's history and the audit; the last act of its transaction."""
     TemplateEvent.objects.create(
         template=template,
         kind=kind,

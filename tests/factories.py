@@ -13,7 +13,7 @@ from lineportal.accounts.models import OfficialAccount
 from lineportal.sending import routing
 from recipients import intake
 from recipients.models import Recipient, Source
-from templates_app import workflow
+from templates_app import drafting, workflow
 from templates_app.models import MessageTemplate
 from tests.line import CHANNEL, SECRET
 
@@ -73,7 +73,7 @@ def draft(
     of: OfficialAccount, *, key: str = "parcel", by: User | None = None, **details: Any
 ) -> MessageTemplate:
     """Return a draft; the Thai parcel notification unless told otherwise."""
-    return workflow.create(
+    return drafting.create(
         of,
         **{
             "key": key,

@@ -28,6 +28,7 @@ _AUTHOR = (
     "templates_app.add_messagetemplate",
     "templates_app.change_messagetemplate",
     "templates_app.submit_messagetemplate",
+    "templates_app.waive_finding",
 )
 _REVIEWER = (
     "templates_app.review_messagetemplate",

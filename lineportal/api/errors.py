@@ -24,12 +24,12 @@ from lineportal.sending import (
     subject_access_pdf,
 )
 from recipients import imports, intake, purposes, requests
-from templates_app import content, workflow
+from templates_app import content, drafting, waivers, workflow
 
 # What the rooms below refuse with, and how HTTP says it.
 CONFLICTS: dict[type[Exception], str] = {
     workflow.WrongState: "wrong_state",
-    workflow.KeyTaken: "exists",
+    drafting.KeyTaken: "exists",
     campaigns.WrongState: "wrong_state",
     campaigns.NameTaken: "exists",
     saved_audiences.NameTaken: "exists",
@@ -54,6 +54,10 @@ def answer(error: Exception, context: dict[str, Any]) -> Response | None:
     for kind, code in CONFLICTS.items():
         if isinstance(error, kind):
             return _response(409, code, str(error))
+    if isinstance(error, waivers.Blocked):
+        blocked = _response(409, "blocked_by_findings", str(error))
+        blocked.data["findings"] = error.findings
+        return blocked
     if isinstance(error, workflow.FourEyes):
         return _response(403, "four_eyes", str(error))
     if isinstance(error, PermissionDenied):

@@ -20,7 +20,7 @@ from lineportal.accounts.models import Service
 from lineportal.api.fields import account_named, user_of
 from lineportal.api.resource import Resource
 from lineportal.sending import overdue, previews, withdrawal
-from templates_app import findings, workflow
+from templates_app import drafting, waivers, workflow
 from templates_app.models import MessageTemplate, State
 
 ANYBODY = UUID(int=0)
@@ -36,13 +36,13 @@ class TemplateOut(serializers.ModelSerializer[MessageTemplate]):
         model = MessageTemplate
         fields = (
             "id", "account", "key", "version", "service", "language", "purpose", "category",
-            "content", "state", "content_hash", "placeholders", "findings", "created_at",
+            "content", "samples", "state", "content_hash", "placeholders", "findings", "created_at",
             "submitted_at", "approved_at", "rejected_at", "revoked_at", "line_reference",
             "line_decided_on", "reason", "decided_by", "overdue_after_minutes",
         )  # fmt: skip
 
     def get_findings(self, template: MessageTemplate) -> list[dict[str, str]]:
-        return findings.find(template.content, service=template.service)
+        return waivers.found_in(template)
 
 
 class TemplateIn(serializers.Serializer[Any]):
@@ -53,6 +53,11 @@ class TemplateIn(serializers.Serializer[Any]):
     purpose = serializers.CharField(max_length=200)
     category = serializers.CharField(required=False, default="transactional")
     content = serializers.JSONField()
+    samples = serializers.ListField(
+        child=serializers.DictField(child=serializers.CharField(allow_blank=True)),
+        required=False,
+        default=list,
+    )
 
 
 class TemplateChanges(serializers.Serializer[Any]):
@@ -60,6 +65,9 @@ class TemplateChanges(serializers.Serializer[Any]):
     purpose = serializers.CharField(max_length=200, required=False)
     category = serializers.CharField(required=False)
     content = serializers.JSONField(required=False)
+    samples = serializers.ListField(
+        child=serializers.DictField(child=serializers.CharField(allow_blank=True)), required=False
+    )
 
 
 class OverdueIn(serializers.Serializer[Any]):
@@ -80,6 +88,11 @@ class RejectIn(serializers.Serializer[Any]):
 
 
 class RevokeIn(serializers.Serializer[Any]):
+    reason = serializers.CharField(required=False, default="", allow_blank=True)
+
+
+class WaiveIn(serializers.Serializer[Any]):
+    digest = serializers.CharField(max_length=64, help_text="of one of the template's findings")
     reason = serializers.CharField(required=False, default="", allow_blank=True)
 
 
@@ -124,7 +137,7 @@ class Templates(
     def create(self, request: Request) -> Response:
         values = _read(TemplateIn, request)
         user = user_of(request)
-        template = workflow.create(
+        template = drafting.create(
             account_named(values.pop("account"), user),
             by=user,
             at=timezone.now(),
@@ -135,7 +148,7 @@ class Templates(
     @extend_schema(request=TemplateChanges, responses=TemplateOut)
     def partial_update(self, request: Request, pk: str) -> Response:
         changes = _read(TemplateChanges, request)
-        return self._act(workflow.edit, changes=changes)
+        return self._act(drafting.edit, changes=changes)
 
     @extend_schema(request=None, responses=TemplateOut)
     @action(detail=True, methods=["post"])
@@ -165,9 +178,17 @@ class Templates(
     @extend_schema(request=None, responses={201: TemplateOut})
     @action(detail=True, methods=["post"])
     def revise(self, request: Request, pk: str) -> Response:
-        response = self._act(workflow.revise)
+        response = self._act(drafting.revise)
         response.status_code = status.HTTP_201_CREATED
         return response
+
+    @extend_schema(request=WaiveIn, responses=TemplateOut)
+    @action(detail=True, methods=["post"])
+    def waive(self, request: Request, pk: str) -> Response:
+        """Waive one blocking finding of a draft, for a written reason."""
+        template = self.get_object()
+        workflow.waive(template, by=user_of(request), at=timezone.now(), **_read(WaiveIn, request))
+        return Response(TemplateOut(template).data)
 
     @extend_schema(request=OverdueIn, responses=TemplateOut)
     @action(detail=True, methods=["post"])

@@ -5,7 +5,7 @@ A desk translates and makes one call; rules are in the rooms below.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from django import forms
@@ -20,6 +20,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
 
 from lineportal.accounts import access
+from lineportal.console import phone
 from lineportal.console.lists import BoundedDesk
 from lineportal.sending import (
     campaigns,
@@ -31,14 +32,15 @@ from lineportal.sending import (
 )
 from lineportal.sending import messages as sending_messages
 from recipients import imports, intake, purposes, requests, reveals
-from templates_app import content, workflow
+from templates_app import content, drafting, waivers, workflow
 from templates_app.models import MessageTemplate
 
 # What the rooms below refuse with; each text says what to do.
 REFUSALS = (
     workflow.WrongState,
-    workflow.KeyTaken,
+    drafting.KeyTaken,
     workflow.MissingDecision,
+    waivers.Blocked,
     content.InvalidContent,
     campaigns.WrongState,
     campaigns.NameTaken,
@@ -84,6 +86,8 @@ class Desk(BoundedDesk):
     act_notes: ClassVar[dict[str, Any]] = {}
     main_act: ClassVar[frozenset[str]] = frozenset()
     grave_act: ClassVar[frozenset[str]] = frozenset()
+    # Acts that the page links to beside what they are about, not by a button above it.
+    linked_acts: ClassVar[frozenset[str]] = frozenset()
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         rows: QuerySet[Any] = super().get_queryset(request)
@@ -158,7 +162,7 @@ class Desk(BoundedDesk):
                 "look": "main" if act in self.main_act else "plain",
             }
             for act in self.available_acts(obj, user_of(request))
-            if act in self.act_labels
+            if act in self.act_labels and act not in self.linked_acts
         ]
 
     def act_label(self, act: str, obj: Any) -> str:
@@ -210,7 +214,11 @@ class Desk(BoundedDesk):
             raise Http404
         form_class = self.act_form(act, obj)
         is_sent = request.method == "POST"
-        form = form_class(request.POST, request.FILES) if is_sent else form_class()
+        form = (
+            form_class(request.POST, request.FILES)
+            if is_sent
+            else form_class(initial=request.GET.dict())
+        )
         if request.method == "POST" and form.is_valid():
             try:
                 shown = self.do(act, obj, request, form.cleaned_data)
@@ -238,12 +246,13 @@ class Desk(BoundedDesk):
         return wrapped
 
 
-def wording(template: MessageTemplate) -> dict[str, Any]:
-    """Return what the drawn message needs, so that who confirms reads the approved words."""
+def wording(
+    template: MessageTemplate, *, values: Mapping[str, str] | None = None
+) -> dict[str, Any]:
+    """Return what the phone shows, so that who confirms reads the words that go out."""
     return {
-        # `items` is a method of every mapping, so a page cannot ask for it by that name.
-        "content": {**template.content, "items_list": template.content.get("items", [])},
-        "service": template.service,
+        "screen": phone.screen(phone.drawing_of(template), values=values),
+        "sender_name": template.account.name,
     }
 
 

@@ -17,13 +17,17 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from lineportal.accounts import access
+from lineportal.console import template_findings
 from lineportal.console.base import ActForm, Desk, user_of, wording
 from lineportal.console.lists import AccountFilter
+from lineportal.console.template_parts import Part
 from lineportal.sending import overdue, withdrawal
 from templates_app import content as contents
-from templates_app import findings, workflow
+from templates_app import drafting, workflow
 from templates_app.models import Category, DecidedBy, MessageTemplate, State
 
+# In the order of the page.
+PARTS: tuple[Part, ...] = (template_findings.PART,)
 BADGES = {State.APPROVED: "lp-good", State.SUBMITTED: "lp-wait", State.REJECTED: ""}
 EXAMPLE = {
     "title": "พัสดุของคุณมาถึงแล้ว",
@@ -121,12 +125,14 @@ class TemplateDesk(Desk):
         "revise": gettext_lazy("Draft a new version"),
         "overdue": gettext_lazy("Change the overdue time"),
         "revoke": gettext_lazy("Revoke"),
+        **{name: act.label for part in PARTS for name, act in part.acts.items()},
     }
     act_forms: ClassVar[dict[str, type[ActForm]]] = {
         "approve": ApproveForm,
         "reject": RejectForm,
         "revoke": RevokeForm,
         "overdue": OverdueForm,
+        **{name: act.form for part in PARTS for name, act in part.acts.items() if act.form},
     }
     act_notes: ClassVar[dict[str, Any]] = {
         "approve": gettext_lazy(
@@ -136,7 +142,11 @@ class TemplateDesk(Desk):
         "revoke": gettext_lazy(
             "Nothing more is sent on this version: what is queued is cancelled, campaigns pause."
         ),
+        **{name: act.note for part in PARTS for name, act in part.acts.items()},
     }
+    linked_acts = frozenset(
+        name for part in PARTS for name, act in part.acts.items() if not act.is_button
+    )
     main_act = frozenset({"submit", "approve"})
     grave_act = frozenset({"revoke"})
 
@@ -186,22 +196,24 @@ class TemplateDesk(Desk):
         by, at = user_of(request), timezone.now()
         values = form.cleaned_data
         if change:
-            changes = {name: values[name] for name in workflow.EDITABLE if name in values}
-            workflow.edit(MessageTemplate.objects.get(pk=obj.pk), by=by, at=at, changes=changes)
+            changes = {name: values[name] for name in drafting.EDITABLE if name in values}
+            drafting.edit(MessageTemplate.objects.get(pk=obj.pk), by=by, at=at, changes=changes)
             return
-        made = workflow.create(values.pop("account"), by=by, at=at, **values)
+        made = drafting.create(values.pop("account"), by=by, at=at, **values)
         obj.pk = made.pk
 
     def available_acts(self, obj: Any, user: User) -> Sequence[str]:
         acts = workflow.available_acts(obj, user)
         may_time = obj.service == "lon" and access.may(user, workflow.CHANGE, obj.account_id)
-        return [*acts, "overdue"] if may_time else acts
+        added = [act for part in PARTS for act in part.available(obj, user)]
+        return [*acts, *added, *["overdue"] * may_time]
 
     def panel(self, obj: Any, request: HttpRequest) -> dict[str, Any]:
         versions = MessageTemplate.objects.filter(account=obj.account, key=obj.key)
         return {
-            **wording(obj),
-            "findings": findings.find(obj.content, service=obj.service),
+            **_shown(obj, request.GET.get("sample", "")),
+            "parts": [part.page for part in PARTS],
+            **{name: value for part in PARTS for name, value in part.panel(obj, request).items()},
             "events": obj.events.select_related("by").order_by("-id"),
             "versions": [
                 {"row": row, "url": self.page_url(row)} for row in versions.order_by("-version")
@@ -214,8 +226,23 @@ class TemplateDesk(Desk):
             "recall": workflow.recall,
             "approve": workflow.approve,
             "reject": workflow.reject,
-            "revise": workflow.revise,
+            "revise": drafting.revise,
             "revoke": withdrawal.revoke_template,
             "overdue": overdue.allow,
+            **{name: act.do for part in PARTS for name, act in part.acts.items()},
         }
         return acts[act](obj, by=user_of(request), at=timezone.now(), **details)
+
+
+def _shown(template: MessageTemplate, chosen: str) -> dict[str, Any]:
+    """Return the phone with the placeholders, or with the sample that was asked for by number."""
+    samples = list(template.samples)
+    n = int(chosen) if chosen.isdecimal() and 0 < int(chosen) <= len(samples) else 0
+    labels = [_("Placeholders"), *(_("Sample %(n)d") % {"n": i + 1} for i in range(len(samples)))]
+    return {
+        **wording(template, values=samples[n - 1] if n else {}),
+        "samples": [
+            {"label": label, "url": f"?sample={i}", "is_shown": i == n}
+            for i, label in enumerate(labels if samples else [])
+        ],
+    }

@@ -6,8 +6,9 @@ wording rules belong to the review desk.
 
 from __future__ import annotations
 
+import hashlib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,8 +69,15 @@ LON_RULES = (
 )
 
 
-def find(content: Mapping[str, Any], *, service: str) -> list[dict[str, str]]:
-    """Return the findings, each as `{code, severity, sentence, source, place}`."""
+def find(
+    content: Mapping[str, Any],
+    *,
+    service: str,
+    category: str = "transactional",
+    language: str = "",
+    samples: Sequence[Mapping[str, str]] = (),
+) -> list[dict[str, str]]:
+    """Return the findings, each as `{code, severity, sentence, source, place, excerpt, digest}`."""
     if service != "lon":
         return []
     return [
@@ -79,6 +87,8 @@ def find(content: Mapping[str, Any], *, service: str) -> list[dict[str, str]]:
             "sentence": str(rule.sentence),
             "source": rule.source,
             "place": place,
+            "excerpt": "",
+            "digest": hashlib.sha256(f"{rule.code} {place}".encode()).hexdigest(),
         }
         for rule in LON_RULES
         for place in rule.places(content)

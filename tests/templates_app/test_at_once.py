@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from templates_app import workflow
+from templates_app import drafting, workflow
 from templates_app.models import MessageTemplate, State
 from tests import factories
 
@@ -81,7 +81,7 @@ def test_of_an_edit_and_a_submit_at_once_the_reviewer_reads_what_is_sent(at: dat
 
     at_once(
         lambda: workflow.submit(draft, by=author, at=at),
-        lambda: workflow.edit(draft, by=editor, at=at, changes={"content": changed}),
+        lambda: drafting.edit(draft, by=editor, at=at, changes={"content": changed}),
     )
 
     kept = MessageTemplate.objects.get(pk=draft.pk)
@@ -96,8 +96,8 @@ def test_of_two_revisions_at_once_only_one_makes_a_version(turn: int, at: dateti
     decided = factories.approved(factories.account())
 
     results = at_once(
-        lambda: workflow.revise(decided, by=first, at=at),
-        lambda: workflow.revise(decided, by=second, at=at + timedelta(seconds=1)),
+        lambda: drafting.revise(decided, by=first, at=at),
+        lambda: drafting.revise(decided, by=second, at=at + timedelta(seconds=1)),
     )
 
     assert refusals(results) == 1

@@ -11,6 +11,7 @@ from templates_app import content as contents
 EMOJI = "📦"  # outside the basic plane: two UTF-16 units
 THAI = "ก"
 
+EMPTY = {"type": "bubble", "body": {"type": "box", "layout": "vertical", "contents": []}}
 BUBBLE: dict[str, Any] = {"title": "Your parcel", "items": [{"label": "From", "value": "A shop"}]}
 CATALOGUE: dict[str, Any] = {
     "template_key": "shipment_completed_ja",
@@ -248,11 +249,11 @@ def flex(**action: Any) -> dict[str, Any]:
         ({}, "text"),
         ({"text": " "}, "text"),
         ({"text": "a", "more": "b"}, "content"),
-        ({"flex": {"type": "bubble"}}, "alt_text"),
+        ({"flex": EMPTY}, "alt_text"),
         ({"flex": {"type": "box"}, "alt_text": "a"}, "flex"),
         ({"flex": [], "alt_text": "a"}, "flex"),
-        ({"flex": {"type": "bubble"}, "alt_text": "a" * 401}, "alt_text"),
-        ({"flex": {"type": "bubble"}, "alt_text": "a", "text": "b"}, "content"),
+        ({"flex": EMPTY, "alt_text": "a" * 401}, "alt_text"),
+        ({"flex": EMPTY, "alt_text": "a", "text": "b"}, "content"),
         (flex(uri="https://{{host}}/"), "flex"),
         (flex(uri="{{link}}"), "flex"),
         (flex(uri="javascript:alert(1)"), "flex"),
@@ -302,9 +303,17 @@ def test_braces_that_are_no_placeholder_are_refused(text: str) -> None:
         (BUBBLE, "lon", "bubble"),
         (CATALOGUE, "lon", "catalogue"),
         ({"text": "a"}, "oa", "text"),
-        ({"flex": {"type": "carousel"}, "alt_text": "a"}, "oa", "flex"),
+        ({"flex": {"type": "carousel", "contents": [EMPTY]}, "alt_text": "a"}, "oa", "flex"),
+        ({"flex": EMPTY, "alt_text": "a"}, "lon", "flex"),
     ],
 )
 def test_the_kind_follows_from_the_parts(content: Any, service: str, kind: str) -> None:
     assert contents.kind(content, service=service) == kind
     assert problems(content, service) == {}
+
+
+def test_a_notification_is_one_bubble() -> None:
+    carousel = {"type": "carousel", "contents": [EMPTY]}
+
+    assert problems({"flex": EMPTY, "alt_text": "a"}) == {}
+    assert list(problems({"flex": carousel, "alt_text": "a"})) == ["flex"]

@@ -66,7 +66,9 @@ def test_every_rule_says_how_grave_it_is_where_and_who_says_so() -> None:
 
     assert len(found) == len(findings.LON_RULES)
     for finding in found:
-        assert set(finding) == {"code", "severity", "sentence", "source", "place"}
+        assert set(finding) == {
+                "code", "severity", "sentence", "source", "place", "excerpt", "digest",
+            }  # fmt: skip
         assert finding["severity"] in {"warning", "note"}
         assert finding["sentence"].endswith(".")
         assert all(finding.values())

@@ -14,7 +14,7 @@ from django.contrib.auth.models import User
 
 from lineportal.accounts.models import OfficialAccount
 from lineportal.sending.models import Campaign
-from templates_app import workflow
+from templates_app import drafting, workflow
 from templates_app.models import MessageTemplate
 from tests import factories
 from tests.templates_app.raw_sql import execute, refused
@@ -43,7 +43,7 @@ def test_no_approval_by_an_editor_whose_name_is_only_on_record(
     account: OfficialAccount, author: User, manager: User, at: datetime
 ) -> None:
     draft = factories.draft(account, by=author)
-    workflow.edit(draft, by=manager, at=at, changes={"purpose": "Clearer"})
+    drafting.edit(draft, by=manager, at=at, changes={"purpose": "Clearer"})
     template = workflow.submit(draft, by=author, at=at)
 
     assert "nobody approves what they wrote" in approve_as(template, manager.pk, LON_DECISION)
@@ -220,7 +220,7 @@ def test_an_approval_ends_only_by_being_revoked(approved: MessageTemplate) -> No
 
 
 def test_a_second_open_version_is_refused(approved: MessageTemplate, at: datetime) -> None:
-    workflow.revise(approved, by=factories.user("author"), at=at)
+    drafting.revise(approved, by=factories.user("author"), at=at)
 
     said = refused(
         "INSERT INTO templates_app_messagetemplate (account_id, key, version, service, purpose,"

@@ -13,7 +13,7 @@ from django.core.exceptions import PermissionDenied
 from django.db import DatabaseError, connection, transaction
 
 from lineportal.accounts.models import AccountScope
-from templates_app import workflow
+from templates_app import drafting, workflow
 from templates_app.models import MessageTemplate, State
 from tests import factories
 
@@ -22,12 +22,12 @@ ROLES = ("author", "reviewer", "sender", "auditor", "manager", "superuser")
 CONTENT = {**factories.PARCEL, "greeting": "สวัสดี"}
 
 ACTS: dict[str, Callable[..., Any]] = {
-    "edit": lambda t, **kw: workflow.edit(t, changes={"content": CONTENT}, **kw),
+    "edit": lambda t, **kw: drafting.edit(t, changes={"content": CONTENT}, **kw),
     "submit": workflow.submit,
     "recall": workflow.recall,
     "approve": lambda t, **kw: workflow.approve(t, line_reference="LINE-2", **kw),
     "reject": lambda t, **kw: workflow.reject(t, reason="too long", **kw),
-    "revise": workflow.revise,
+    "revise": drafting.revise,
     "revoke": lambda t, **kw: workflow.revoke(t, reason="LINE took it back", **kw),
 }
 FROM = {
@@ -99,7 +99,7 @@ def test_nobody_approves_what_they_wrote_or_submitted(
     account = factories.account()
     template = factories.draft(account, by=who if wrote == "created" else None)
     if wrote == "edited":
-        workflow.edit(template, by=who, at=at, changes={"purpose": "better words"})
+        drafting.edit(template, by=who, at=at, changes={"purpose": "better words"})
     submitter = who if wrote == "submitted" else factories.user("author")
     workflow.submit(template, by=submitter, at=at)
 
@@ -114,7 +114,7 @@ def test_an_edit_before_a_recall_still_counts_as_writing(db: None, at: datetime)
     template = factories.draft(factories.account(), by=author)
     workflow.submit(template, by=author, at=at)
     workflow.recall(template, by=author, at=at)
-    workflow.edit(template, by=who, at=at, changes={"purpose": "better words"})
+    drafting.edit(template, by=who, at=at, changes={"purpose": "better words"})
     workflow.submit(template, by=author, at=at)
 
     with pytest.raises(workflow.FourEyes):
@@ -158,12 +158,12 @@ def test_reject_and_revoke_need_a_reason(db: None, at: datetime) -> None:
 def test_revise_makes_one_new_draft_beside_the_decided_version(db: None, at: datetime) -> None:
     template, by = template_in("approved"), factories.user("author")
 
-    draft = workflow.revise(template, by=by, at=at)
+    draft = drafting.revise(template, by=by, at=at)
 
     assert (draft.version, draft.state, draft.content) == (2, State.DRAFT, template.content)
     assert MessageTemplate.objects.get(pk=template.pk).state == State.APPROVED
     with pytest.raises(workflow.WrongState, match="Version 2"):
-        workflow.revise(template, by=by, at=at)
+        drafting.revise(template, by=by, at=at)
 
 
 def test_a_user_without_the_account_may_do_nothing_there(db: None, at: datetime) -> None:

@@ -17,7 +17,7 @@ from django_fsm import TransitionNotAllowed
 from lineportal.audit import chain
 from lineportal.audit.models import AuditEntry
 from templates_app import content as contents
-from templates_app import workflow
+from templates_app import drafting, workflow
 from templates_app.models import MessageTemplate, State, TemplateEvent
 from tests import factories
 
@@ -35,7 +35,7 @@ def test_a_key_is_taken_once_per_account(author: User) -> None:
     factories.draft(first, by=author)
     factories.draft(second, by=author)
 
-    with pytest.raises(workflow.KeyTaken, match="parcel"):
+    with pytest.raises(drafting.KeyTaken, match="parcel"):
         factories.draft(first, by=author)
 
 
@@ -83,7 +83,7 @@ def test_recall_takes_back_the_drawing_and_the_submission(
 
     assert (draft.bubble, draft.content_hash) == (None, "")
     assert (draft.submitted_by, draft.submitted_at) == (None, None)
-    workflow.edit(draft, by=author, at=at, changes={"content": {"title": "New", "items": []}})
+    drafting.edit(draft, by=author, at=at, changes={"content": {"title": "New", "items": []}})
     again = workflow.submit(draft, by=author, at=at)
     assert again.bubble["altText"] == "New"
 
@@ -102,7 +102,7 @@ def test_whatever_is_edited_changes_the_hash(
     before = submitted.content_hash
     draft = workflow.recall(submitted, by=author, at=at)
 
-    draft = workflow.edit(draft, by=author, at=at, changes={change: value})
+    draft = drafting.edit(draft, by=author, at=at, changes={change: value})
 
     assert workflow.submit(draft, by=author, at=at).content_hash != before
 
@@ -111,7 +111,7 @@ def test_a_refused_edit_leaves_the_draft_and_its_record_alone(author: User, at: 
     draft = factories.draft(factories.account(), by=author)
 
     with pytest.raises(contents.InvalidContent):
-        workflow.edit(draft, by=author, at=at, changes={"content": {"title": ""}})
+        drafting.edit(draft, by=author, at=at, changes={"content": {"title": ""}})
 
     kept = MessageTemplate.objects.get(pk=draft.pk)
     assert kept.content == factories.PARCEL
@@ -121,7 +121,7 @@ def test_a_refused_edit_leaves_the_draft_and_its_record_alone(author: User, at: 
 def test_what_an_editor_may_not_change_is_left_out(author: User, at: datetime) -> None:
     draft = factories.draft(factories.account(), by=author)
 
-    workflow.edit(draft, by=author, at=at, changes={"key": "other", "state": "approved"})
+    drafting.edit(draft, by=author, at=at, changes={"key": "other", "state": "approved"})
 
     kept = MessageTemplate.objects.get(pk=draft.pk)
     assert (kept.key, kept.state) == ("parcel", State.DRAFT)
@@ -145,7 +145,7 @@ def test_who_wrote_an_earlier_version_may_approve_the_next(
     first_author.groups.set(reviewer.groups.all())
     first = workflow.approve(submitted, by=reviewer, at=at, line_reference="LINE-1")
     someone = factories.user("author")
-    second = workflow.submit(workflow.revise(first, by=someone, at=at), by=someone, at=at)
+    second = workflow.submit(drafting.revise(first, by=someone, at=at), by=someone, at=at)
 
     approved = workflow.approve(second, by=first_author, at=at, line_reference="LINE-2")
 
@@ -246,21 +246,21 @@ def test_a_revoked_version_says_when_and_why(reviewer: User, at: datetime) -> No
 @pytest.mark.parametrize("state", ["draft", "submitted"])
 def test_one_version_of_a_key_is_open_at_a_time(state: str, author: User, at: datetime) -> None:
     decided = factories.approved(factories.account())
-    second = workflow.revise(decided, by=author, at=at)
+    second = drafting.revise(decided, by=author, at=at)
     if state == "submitted":
         workflow.submit(second, by=author, at=at)
 
     with pytest.raises(workflow.WrongState, match="Version 2"):
-        workflow.revise(decided, by=author, at=at)
+        drafting.revise(decided, by=author, at=at)
     assert "revise" not in workflow.available_acts(decided, author)
 
 
 def test_versions_count_on_after_the_highest(author: User, reviewer: User, at: datetime) -> None:
     first = factories.approved(factories.account())
-    second = workflow.submit(workflow.revise(first, by=author, at=at), by=author, at=at)
+    second = workflow.submit(drafting.revise(first, by=author, at=at), by=author, at=at)
     workflow.reject(second, by=reviewer, at=at, reason="no")
 
-    third = workflow.revise(first, by=author, at=at)
+    third = drafting.revise(first, by=author, at=at)
 
     assert third.version == 3
     assert third.content == first.content
@@ -270,7 +270,7 @@ def test_every_step_is_recorded_with_who_and_on_which_words(
     author: User, reviewer: User, at: datetime
 ) -> None:
     draft = factories.draft(factories.account(), by=author)
-    workflow.edit(draft, by=author, at=at, changes={"purpose": "Clearer"})
+    drafting.edit(draft, by=author, at=at, changes={"purpose": "Clearer"})
     submitted = workflow.submit(draft, by=author, at=at)
     workflow.approve(submitted, by=reviewer, at=at, line_reference="LINE-1", note="Read twice")
     workflow.revoke(submitted, by=reviewer, at=at, reason="LINE withdrew it")

@@ -47,6 +47,8 @@ class MessageTemplate(models.Model):
     language = models.CharField(max_length=35)  # BCP 47
     content = models.JSONField()  # as the contract's section 4 describes it
     placeholders = ArrayField(models.CharField(max_length=60), default=list, blank=True)
+    # Values by placeholder that show what a reader will see: `[{"name": "..."}, ...]`.
+    samples = models.JSONField(default=list, blank=True, db_default=models.Value("[]"))
     state = FSMField(default=State.DRAFT, choices=State.choices, protected=True)
     # Drawn once at submit: the message object that goes out, placeholders aside.
     bubble = models.JSONField(null=True, blank=True)
@@ -95,6 +97,7 @@ class MessageTemplate(models.Model):
             ("submit_messagetemplate", "May submit and recall templates"),
             ("review_messagetemplate", "May approve and reject templates"),
             ("revoke_messagetemplate", "May revoke approved templates"),
+            ("waive_finding", "May waive a finding with a written reason"),
         ]
         constraints: ClassVar = [
             models.UniqueConstraint(
@@ -182,6 +185,7 @@ class TemplateEvent(models.Model):
         REJECTED = "rejected", _("Rejected")
         REVISED = "revised", _("New version drafted")
         REVOKED = "revoked", _("Revoked")
+        WAIVED = "waived", _("Finding waived")
 
     template = models.ForeignKey(MessageTemplate, models.PROTECT, related_name="events")
     kind = models.CharField(max_length=9, choices=Kind)
