@@ -8,6 +8,7 @@ for), `[receipt]` (labels of rows that state amounts) and one section per findin
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -34,7 +35,7 @@ _SECTION = re.compile(r"\[(class )?([a-z_]+)\]")
 class Lexicon:
     """One language's patterns. Empty groups in them mark where a word must begin or end."""
 
-    facts: re.Pattern[str]
+    facts: tuple[re.Pattern[str], ...]  # one for each line of the file, all are taken out
     receipt: re.Pattern[str]
     acts: tuple[tuple[str, re.Pattern[str]], ...]  # (code, pattern)
 
@@ -43,15 +44,25 @@ class Lexicon:
 def load(language: str) -> Lexicon:
     """Return the lexicon of "th", "zh_Hant", "ja" or "en"."""
     file = resources.files("templates_app.findings") / "words" / f"{language}.txt"
-    sections, classes = _read(file.read_text(encoding="utf-8"))
-    fold = characters.fold if language == "zh_Hant" else str
+    sections, named = _read(file.read_text(encoding="utf-8"))
+    fold: Callable[[str], str] = characters.fold if language == "zh_Hant" else str
     whole_words = language == "en"
+    classes = _expand_all(named, fold)
     made = {
-        name: _compile(list(map(fold, lines)), _expand_all(classes, fold), whole_words=whole_words)
+        name: [_compile(part.split(" / "), classes, whole_words=whole_words) for part in parts]
+        for name, parts in _joined(sections, fold).items()
+    }
+    facts = tuple(made.pop("facts"))
+    [receipt] = made.pop("receipt")
+    return Lexicon(facts, receipt, tuple((code, act) for code, [act] in made.items()))
+
+
+def _joined(sections: dict[str, list[str]], fold: Callable[[str], str]) -> dict[str, list[str]]:
+    """Return the sections as patterns to compile: one each, but for facts one a line."""
+    return {
+        name: list(map(fold, lines)) if name == "facts" else [fold(" / ".join(lines))]
         for name, lines in sections.items()
     }
-    facts, receipt = made.pop("facts"), made.pop("receipt")
-    return Lexicon(facts, receipt, tuple(made.items()))
 
 
 def _read(text: str) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
@@ -64,17 +75,17 @@ def _read(text: str) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
             home = classes if heading.group(1) else sections
             lines = home.setdefault(heading.group(2), [])
         elif line and not line.startswith("#"):
-            lines += [part.strip() for part in line.split(" / ") if part.strip()]
+            lines.append(line)
     return sections, classes
 
 
-def _expand_all(classes: dict[str, list[str]], fold: type[str] | object) -> dict[str, str]:
+def _expand_all(named: dict[str, list[str]], fold: Callable[[str], str]) -> dict[str, str]:
     """Return each class as one alternation; a class may name those above it."""
-    known = dict(_COMMON)
-    for name, words in classes.items():
-        folded = [fold(word) if callable(fold) else word for word in words]
-        known[name] = f"(?:{'|'.join(_to_regex(word, known) for word in folded)})"
-    return known
+    classes = dict(_COMMON)
+    for name, lines in named.items():
+        words = fold(" / ".join(lines)).split(" / ")
+        classes[name] = f"(?:{'|'.join(_to_regex(word.strip(), classes) for word in words)})"
+    return classes
 
 
 def _to_regex(pattern: str, classes: dict[str, str]) -> str:
@@ -94,7 +105,7 @@ def _to_regex(pattern: str, classes: dict[str, str]) -> str:
 def _compile(
     lines: list[str], classes: dict[str, str], *, whole_words: bool
 ) -> re.Pattern[str]:
-    body = "|".join(_to_regex(line, classes) for line in lines) or r"(?!)"
+    body = "|".join(_to_regex(line.strip(), classes) for line in lines)
     if whole_words:
         body = rf"(?<![A-Za-z])(?:{body})(?![A-Za-z])"
     return re.compile(body, re.IGNORECASE)

@@ -27,6 +27,8 @@ _THAI = re.compile(r"[\u0e00-\u0e7f]")
 _HAN = re.compile(r"[\u3400-\u9fff]")
 _KANA = re.compile(r"[\u3041-\u30fa]")
 _LATIN = re.compile(r"[A-Za-z]")
+# Han that Japanese does not write, so that a line of kanji is not read as Chinese.
+_CHINESE = re.compile(r"[您你們们嗎吗這这買买讓让為为吧呢啦优惠]")
 _TAKEN_OUT = "▪"
 
 
@@ -44,48 +46,57 @@ def judge(text: str, language: str = "") -> list[Match]:
     """Return the promotional wording of a text, in order of place, one match per code and line.
 
     A line `label: value` is read as a row of facts. Every language is looked for, whatever
-    `language` (BCP 47) says; it only settles whether Han without kana may be Japanese.
+    `language` (BCP 47) says; it and kana only settle whether a line of Han is Japanese.
     """
+    base = "ja" if _KANA.search(text) else language[:2].lower()
     found: list[Match] = []
     start = 0
     for line in text.splitlines(keepends=True):
         found += [
             Match(code, start + first, start + last, line[first:last].strip())
-            for code, first, last in _judge_line(line.rstrip("\r\n"), language[:2].lower())
+            for code, first, last in _judge_line(line.rstrip("\r\n"), base)
         ]
         start += len(line)
     return found
 
 
 @lru_cache(maxsize=4096)
-def _judge_line(line: str, language: str) -> tuple[tuple[str, int, int], ...]:
-    plain = _masked(characters.normalise(line))
+def _judge_line(line: str, base: str) -> tuple[tuple[str, int, int], ...]:
+    kept = [at for at, character in enumerate(line) if character not in characters.INVISIBLE]
+    plain = _masked(characters.normalise("".join(line[at] for at in kept)))
+    folded = characters.fold(plain)
+    lexicons = [
+        (name, lexicon.load(name), folded if name == "zh_Hant" else plain)
+        for name in _languages(plain, base)
+    ]
+    if any(_states_an_amount(said, lexis) for _, lexis, said in lexicons):
+        return ()
     found: dict[str, tuple[int, int]] = {}
-    for name in _languages(plain, language):
-        lexis = lexicon.load(name)
-        said = characters.fold(plain) if name == "zh_Hant" else plain
-        if (row := _ROW.fullmatch(said)) and _states_an_amount(row, lexis):
-            continue
-        edges = words_of_thai.edges if name == "th" else None
-        for match in list(_matches(lexis.facts, said, edges)):
-            first, last = match.span()
-            said = said[:first] + _TAKEN_OUT * (last - first) + said[last:]
+    for name, lexis, original in lexicons:
+        said = original
+        for fact in lexis.facts:
+            for match in _matches(fact, original, name):
+                first, last = match.span()
+                said = said[:first] + _TAKEN_OUT * (last - first) + said[last:]
         for code, pattern in lexis.acts:
-            if code not in found and (match := next(_matches(pattern, said, edges), None)):
+            if code not in found and (match := next(_matches(pattern, said, name), None)):
                 found[code] = match.span()
-    return tuple(sorted((code, *span) for code, span in found.items()))
+    return tuple(
+        sorted((code, kept[first], kept[last - 1] + 1) for code, (first, last) in found.items())
+    )
 
 
-def _states_an_amount(row: re.Match[str], lexis: lexicon.Lexicon) -> bool:
-    return bool(_BARE.fullmatch(row["value"]) and lexis.receipt.search(row["label"]))
+def _states_an_amount(line: str, lexis: lexicon.Lexicon) -> bool:
+    row = _ROW.fullmatch(line)
+    return bool(row and _BARE.fullmatch(row["value"]) and lexis.receipt.search(row["label"]))
 
 
-def _matches(pattern: re.Pattern[str], text: str, edges: object) -> Iterator[re.Match[str]]:
+def _matches(pattern: re.Pattern[str], text: str, language: str) -> Iterator[re.Match[str]]:
     """Yield matches whose marked places are edges of words."""
     at = 0
     while match := pattern.search(text, at):
-        marked = [match.start(n) for n in range(1, pattern.groups + 1) if match.start(n) >= 0]
-        if edges is None or not marked or set(marked) <= words_of_thai.edges(text):
+        marked = {match.start(n) for n in range(1, pattern.groups + 1)} - {-1}
+        if not marked or language != "th" or marked <= words_of_thai.edges(text):
             yield match
             at = max(match.end(), match.start() + 1)
         else:
@@ -98,15 +109,15 @@ def _masked(text: str) -> str:
     return _LINK.sub(lambda hit: "·" * len(hit[0]), text)
 
 
-def _languages(text: str, language: str) -> list[str]:
+def _languages(text: str, base: str) -> list[str]:
     names = []
     if _THAI.search(text):
         names.append("th")
     if _HAN.search(text) or _KANA.search(text):
         has_kana = bool(_KANA.search(text))
-        if not has_kana:
+        if not has_kana and (base != "ja" or _CHINESE.search(text)):
             names.append("zh_Hant")
-        if has_kana or language != "zh":
+        if has_kana or base != "zh":
             names.append("ja")
     if _LATIN.search(text):
         names.append("en")
