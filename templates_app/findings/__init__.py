@@ -1,95 +1,64 @@
-"""What a reviewer should look at in a template, before LINE does: rules as data.
+"""What a reviewer should look at in a template, before LINE does: rules as data. Pure.
 
-A finding never changes a template. `severity` is "warning" or "note"; blocking findings and the
-wording rules belong to the review desk.
+A finding never changes a template. A `blocking` one bars submit unless it is waived; its `digest`
+ties a waiver to the words it was made for. All rules, with examples: docs/findings.md.
 """
 
 from __future__ import annotations
 
 import hashlib
-import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from django.utils.functional import Promise
-from django.utils.translation import gettext_lazy as _
+from templates_app.findings import places
+from templates_app.findings.looks import Hit
+from templates_app.findings.rules import RULES, SEVERITIES, Rule
+from templates_app.rendering import canonical
 
-from templates_app import content as contents
+__all__ = ["RULES", "SEVERITIES", "Rule", "find"]
 
-_PHONE_OR_EMAIL = re.compile(r"\+?\d(?:[ -]?\d){8,14}|[^\s@{}]+@[^\s@{}]+\.[a-z]{2,}", re.I)
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    code: str
-    severity: str
-    sentence: Promise
-    source: str  # where the rule comes from
-    places: Callable[[Mapping[str, Any]], list[str]]  # where in the content it applies
-
-
-def _title_placeholder(content: Mapping[str, Any]) -> list[str]:
-    return ["title"] if contents.placeholders(content.get("title", "")) else []
-
-
-def _nothing_personal(content: Mapping[str, Any]) -> list[str]:
-    shown = [content.get("items") or [], content.get("emphasis") or {}]
-    return [] if contents.placeholders(shown) else ["items"]
-
-
-def _no_way_to_ask(content: Mapping[str, Any]) -> list[str]:
-    if content.get("buttons") or _PHONE_OR_EMAIL.search(content.get("explanation", "")):
-        return []
-    return ["buttons"]
-
-
-LON_RULES = (
-    Rule(
-        "placeholder_in_title",
-        "warning",
-        _("The title is fixed after approval; a placeholder in it is usually turned down."),
-        "Infobip, LINE message types",
-        _title_placeholder,
-    ),
-    Rule(
-        "nothing_personal",
-        "warning",
-        _("No item shows the person's own transaction; a notification must concern the reader."),
-        "LINE for Business Thailand, LINE Official Notification",
-        _nothing_personal,
-    ),
-    Rule(
-        "no_contact",
-        "note",
-        _("Without a button the message must say how to reach customer service."),
-        "Taiwan partners' usage rules for LINE notification messages",
-        _no_way_to_ask,
-    ),
-)
+_EXCERPT_LIMIT = 60
 
 
 def find(
-    content: Mapping[str, Any],
+    content: Any,
     *,
     service: str,
     category: str = "transactional",
     language: str = "",
-    samples: Sequence[Mapping[str, str]] = (),
+    samples: Sequence[Mapping[str, Any]] = (),
 ) -> list[dict[str, str]]:
-    """Return the findings, each as `{code, severity, sentence, source, place, excerpt, digest}`."""
-    if service != "lon":
-        return []
-    return [
-        {
-            "code": rule.code,
-            "severity": rule.severity,
-            "sentence": str(rule.sentence),
-            "source": rule.source,
-            "place": place,
-            "excerpt": "",
-            "digest": hashlib.sha256(f"{rule.code} {place}".encode()).hexdigest(),
-        }
-        for rule in LON_RULES
-        for place in rule.places(content)
+    """Return the findings, blocking first, then in reading order.
+
+    Each is `{code, severity, sentence, source, place, excerpt, digest}`: the sentence in the
+    active language, `excerpt` the words that matched, `digest` the SHA-256 (hex) of code, place
+    and the whole text there. `samples` are dicts of placeholder values. The content may be half
+    written: what cannot be read is passed over.
+    """
+    page = places.take_apart(content, service=service, category=category, language=language)
+    order = page.order()
+    found = [
+        (SEVERITIES.index(severity), order.get(hit.place, len(order)), at, hit.place, rule, hit)
+        for at, rule in enumerate(RULES)
+        if (severity := rule.severity(page))
+        for hit in rule.look(page, list(samples))
     ]
+    found.sort(key=lambda each: each[:4])
+    return [_finding(rule, hit, SEVERITIES[rank]) for rank, _, _, _, rule, hit in found]
+
+
+def _finding(rule: Rule, hit: Hit, severity: str) -> dict[str, str]:
+    excerpt = hit.excerpt.strip()
+    if len(excerpt) > _EXCERPT_LIMIT:
+        excerpt = excerpt[: _EXCERPT_LIMIT - 1] + "…"
+    sentence = rule.two_way_sentence if severity != "blocking" and hit.is_two_way else rule.sentence
+    whole = canonical([rule.code, hit.place, hit.whole])
+    return {
+        "code": rule.code,
+        "severity": severity,
+        "sentence": str(sentence or rule.sentence) % {"excerpt": excerpt, **hit.figures},
+        "source": rule.source,
+        "place": hit.place,
+        "excerpt": excerpt,
+        "digest": hashlib.sha256(whole).hexdigest(),
+    }

@@ -102,9 +102,7 @@ def _to_regex(pattern: str, classes: dict[str, str]) -> str:
     return _CLASS.sub(lambda found: classes[found.group(1)], regex)
 
 
-def _compile(
-    lines: list[str], classes: dict[str, str], *, whole_words: bool
-) -> re.Pattern[str]:
+def _compile(lines: list[str], classes: dict[str, str], *, whole_words: bool) -> re.Pattern[str]:
     body = "|".join(_to_regex(line.strip(), classes) for line in lines)
     if whole_words:
         body = rf"(?<![A-Za-z])(?:{body})(?![A-Za-z])"

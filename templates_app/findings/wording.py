@@ -14,7 +14,9 @@ from functools import lru_cache
 from templates_app.content import PLACEHOLDER
 from templates_app.findings import characters, lexicon, words_of_thai
 
-_LINK = re.compile(r"(?:https?://|www\.)\S+|\b[\w-]+(?:\.[\w-]+)*\.(?:com|net|org|co|th|tw|jp|me)\b\S*")
+_LINK = re.compile(
+    r"(?:https?://|www\.)\S+|\b[\w-]+(?:\.[\w-]+)*\.(?:com|net|org|co|th|tw|jp|me)\b\S*"
+)
 _ROW = re.compile(r"\s*(?P<label>[^::\n{}.!?。!?]{1,40}?)\s*[::]\s*(?P<value>\S.*)")
 _BARE = re.compile(
     r"""(?ix) [-−–+±]?\s* (?:free|ฟรี|免費|無料|
@@ -79,8 +81,9 @@ def _judge_line(line: str, base: str) -> tuple[tuple[str, int, int], ...]:
                 first, last = match.span()
                 said = said[:first] + _TAKEN_OUT * (last - first) + said[last:]
         for code, pattern in lexis.acts:
-            if code not in found and (match := next(_matches(pattern, said, name), None)):
-                found[code] = match.span()
+            for match in _matches(pattern, said, name):
+                found.setdefault(code, match.span())
+                break
     return tuple(
         sorted((code, kept[first], kept[last - 1] + 1) for code, (first, last) in found.items())
     )
