@@ -25,6 +25,7 @@ _COMMON = {
         r"(?:baht|THB|บาท|NT\$|NTD|TWD|USD|yen|JPY|円|元|塊|dollars?|\.-))"
     ),
 }
+_BY_LINE = {"facts", "hints"}
 _SENTENCE_END = ".!?。!?\n"
 _GAP = rf"(?:[^{_SENTENCE_END}]|\.(?=\d))"
 _CLASS = re.compile(r"<([a-z_]+)>")
@@ -37,6 +38,8 @@ class Lexicon:
 
     facts: tuple[re.Pattern[str], ...]  # one for each line of the file, all are taken out
     receipt: re.Pattern[str]
+    hints: tuple[re.Pattern[str], ...]  # one for each line; a sentence with several persuades
+    service: re.Pattern[str]  # words of notices; a sentence with one is no persuasion
     acts: tuple[tuple[str, re.Pattern[str]], ...]  # (code, pattern)
 
 
@@ -52,15 +55,15 @@ def load(language: str) -> Lexicon:
         name: [_compile(part.split(" / "), classes, whole_words=whole_words) for part in parts]
         for name, parts in _joined(sections, fold).items()
     }
-    facts = tuple(made.pop("facts"))
-    [receipt] = made.pop("receipt")
-    return Lexicon(facts, receipt, tuple((code, act) for code, [act] in made.items()))
+    facts, hints = tuple(made.pop("facts")), tuple(made.pop("hints", ()))
+    [receipt], [service] = made.pop("receipt"), made.pop("service")
+    return Lexicon(facts, receipt, hints, service, tuple((code, act) for code, [act] in made.items()))
 
 
 def _joined(sections: dict[str, list[str]], fold: Callable[[str], str]) -> dict[str, list[str]]:
     """Return the sections as patterns to compile: one each, but for facts one a line."""
     return {
-        name: list(map(fold, lines)) if name == "facts" else [fold(" / ".join(lines))]
+        name: list(map(fold, lines)) if name in _BY_LINE else [fold(" / ".join(lines))]
         for name, lines in sections.items()
     }
 

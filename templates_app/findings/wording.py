@@ -19,7 +19,7 @@ _LINK = re.compile(
 )
 _ROW = re.compile(r"\s*(?P<label>[^::\n{}.!?。!?]{1,40}?)\s*[::]\s*(?P<value>\S.*)")
 _BARE = re.compile(
-    r"""(?ix) [-−–+±]?\s* (?:free|ฟรี|免費|無料|
+    r"""(?ix) [-−–+±]?\s* (?:free|included|yes|none|waived|ฟรี|免費|無料|
     (?:[฿$¥¥]|thb|nt\$|ntd|twd|usd|us\$|jpy)?\s*[-−–+±]?\s*(?:[฿$¥¥]\s*)?
     (?:\d[\d,.:/-]*|\{\{·*\}\})
     (?:\s*(?:%|[฿]|thb|baht|บาท|ntd|twd|元|円|点|點|คะแนน|points?|pts?|ポイント|ชิ้น|รายการ|วัน|日|月|年))*
@@ -31,6 +31,9 @@ _KANA = re.compile(r"[\u3041-\u30fa]")
 _LATIN = re.compile(r"[A-Za-z]")
 # Han that Japanese does not write, so that a line of kanji is not read as Chinese.
 _CHINESE = re.compile(r"[您你們们嗎吗這这買买讓让為为吧呢啦优惠]")
+_SENTENCE = re.compile(r"(?:[^.!?。!?]|\.(?=\d))+[.!?。!?]*")
+_INVITATION = "promotional_invitation"
+_HINTS_NEEDED = 3
 _TAKEN_OUT = "▪"
 
 
@@ -84,9 +87,23 @@ def _judge_line(line: str, base: str) -> tuple[tuple[str, int, int], ...]:
             for match in _matches(pattern, said, name):
                 found.setdefault(code, match.span())
                 break
+        if _INVITATION not in found and (span := _persuasion(said, lexis, name)):
+            found[_INVITATION] = span
     return tuple(
         sorted((code, kept[first], kept[last - 1] + 1) for code, (first, last) in found.items())
     )
+
+
+def _persuasion(text: str, lexis: lexicon.Lexicon, language: str) -> tuple[int, int] | None:
+    """Return the first sentence that hints in several ways at once and states no value."""
+    for sentence in _SENTENCE.finditer(text):
+        said = sentence.group()
+        if "{{" in said or _TAKEN_OUT in said or ": " in said or lexis.service.search(said):
+            continue
+        kinds = sum(any(True for _ in _matches(hint, said, language)) for hint in lexis.hints)
+        if kinds >= _HINTS_NEEDED:
+            return sentence.span()
+    return None
 
 
 def _states_an_amount(line: str, lexis: lexicon.Lexicon) -> bool:
