@@ -57,7 +57,9 @@ def load(language: str) -> Lexicon:
     }
     facts, hints = tuple(made.pop("facts")), tuple(made.pop("hints", ()))
     [receipt], [service] = made.pop("receipt"), made.pop("service")
-    return Lexicon(facts, receipt, hints, service, tuple((code, act) for code, [act] in made.items()))
+    return Lexicon(
+        facts, receipt, hints, service, tuple((code, act) for code, [act] in made.items())
+    )
 
 
 def _joined(sections: dict[str, list[str]], fold: Callable[[str], str]) -> dict[str, list[str]]:

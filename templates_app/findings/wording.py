@@ -33,7 +33,13 @@ _LATIN = re.compile(r"[A-Za-z]")
 _CHINESE = re.compile(r"[您你們们嗎吗這这買买讓让為为吧呢啦优惠]")
 _SENTENCE = re.compile(r"(?:[^.!?。!?]|\.(?=\d))+[.!?。!?]*")
 _INVITATION = "promotional_invitation"
-_HINTS_NEEDED = 3
+# How clauses part within a sentence, and how many kinds of hint persuade.
+_CLAUSES = {
+    "en": (re.compile(r"(?!)"), 3),
+    "th": (re.compile(r"\s+"), 2),
+    "zh_Hant": (re.compile(r"[,、]"), 2),
+    "ja": (re.compile(r"[,、]"), 2),
+}
 _TAKEN_OUT = "▪"
 
 
@@ -95,15 +101,25 @@ def _judge_line(line: str, base: str) -> tuple[tuple[str, int, int], ...]:
 
 
 def _persuasion(text: str, lexis: lexicon.Lexicon, language: str) -> tuple[int, int] | None:
-    """Return the first sentence that hints in several ways at once and states no value."""
+    """Return the first sentence that hints in several ways at once.
+
+    Clauses that state a value or hold a word of notices do not count.
+    """
+    parts, needed = _CLAUSES[language]
     for sentence in _SENTENCE.finditer(text):
-        said = sentence.group()
-        if "{{" in said or _TAKEN_OUT in said or ": " in said or lexis.service.search(said):
-            continue
+        clauses = [
+            clause for clause in parts.split(sentence.group()) if _may_persuade(clause, lexis)
+        ]
+        said = " ".join(clauses)
         kinds = sum(any(True for _ in _matches(hint, said, language)) for hint in lexis.hints)
-        if kinds >= _HINTS_NEEDED:
+        if kinds >= needed:
             return sentence.span()
     return None
+
+
+def _may_persuade(clause: str, lexis: lexicon.Lexicon) -> bool:
+    is_stated = "{{" in clause or _TAKEN_OUT in clause or ": " in clause
+    return not is_stated and not lexis.service.search(clause)
 
 
 def _states_an_amount(line: str, lexis: lexicon.Lexicon) -> bool:
