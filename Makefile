@@ -7,7 +7,7 @@ BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test bench bench-sending bench-recipients drills check fmt run worker simulator schema lock clean
+.PHONY: help install demo test bench bench-sending bench-recipients drills lint-quality messages check fmt run worker simulator schema lock clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -34,6 +34,12 @@ bench-recipients: install ## previews and lists of a million people (LINEPORTAL_
 
 drills: install ## faults with the simulator as witness (about 12 minutes); ARGS="--only kills"
 	@$(BIN)/python -m tests.drills $(ARGS)
+
+lint-quality: install ## precision and recall of the wording rules on the labelled texts, per language
+	@$(BIN)/python -m tests.templates_app.lint_quality
+
+messages: install ## compile the translations (*.po to *.mo)
+	$(BIN)/pybabel compile --domain django --directory templates_app/locale
 
 check: install ## lint, format, types, direction of imports, missing migrations
 	$(BIN)/python -m ruff check .

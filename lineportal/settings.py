@@ -165,7 +165,13 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 2_500_000  # bytes of a request body that is no fi
 # --- language and time
 
 LANGUAGE_CODE = "en"
-LANGUAGES = [("en", _("English"))]
+# The console is in English; the sentences of findings and the dossier are in all four.
+LANGUAGES = [
+    ("en", _("English")),
+    ("th", _("Thai")),
+    ("zh-hant", _("Traditional Chinese")),
+    ("ja", _("Japanese")),
+]
 TIME_ZONE = "UTC"
 USE_TZ = True
 

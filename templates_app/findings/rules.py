@@ -92,7 +92,7 @@ RULES = (
         "shortened_link",
         _("“%(excerpt)s” is a shortened link and hides where it leads. Give the whole address on"
           " your own domain."),
-        "LINE for Business, template review (the reviewer must see where a link leads)",
+        "House rule: the reviewer must see where a link leads",
         looks.shortened_links,
         lon="blocking", oa="warning", oa_marketing="warning",
     ),
@@ -115,15 +115,15 @@ RULES = (
         "phone_or_email_in_text",
         _("“%(excerpt)s” is a phone number or an e-mail address in the text. Where there is a"
           " button, lead to your contact page instead."),
-        "Infobip, LINE message types (buttons; fixed footer)",
+        "House rule, after Infobip, LINE message types (a button opens a web page)",
         looks.contacts,
         lon="warning",
     ),
     Rule(
         "mixed_languages",
-        _("“%(excerpt)s” is not in the template's language. LINE approves one language a"
-          " template; write another template for the other language."),
-        "LINE, LINE Official Notification: template language",
+        _("“%(excerpt)s” is not in the template's language. Write one template for each"
+          " language."),
+        "House rule: one template, one language",
         looks.other_languages,
         lon="warning", oa="warning", oa_marketing="warning",
     ),
@@ -145,7 +145,7 @@ RULES = (
         "missing_sample",
         _("The placeholder “%(excerpt)s” has no sample value. The reviewer and LINE judge the"
           " message by its samples: add one."),
-        "8x8, LINE Notification templates (sample values are asked for)",
+        "House rule: the dossier shows the message with sample values",
         looks.missing_samples,
         lon="warning", oa="warning", oa_marketing="warning",
     ),
@@ -160,7 +160,7 @@ RULES = (
         "too_long_for_8x8",
         _("All texts together have %(length)d characters; 8x8 takes %(limit)d. Shorten them if"
           " you send by 8x8."),
-        "8x8, LINE Notification templates (500 characters in all)",
+        "8x8, LINE Official Notification (500 characters in all)",
         looks.too_long,
         lon="note",
     ),
