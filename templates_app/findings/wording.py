@@ -103,16 +103,17 @@ def _judge_line(line: str, base: str) -> tuple[tuple[str, int, int], ...]:
 def _persuasion(text: str, lexis: lexicon.Lexicon, language: str) -> tuple[int, int] | None:
     """Return the first sentence that hints in several ways at once.
 
-    Clauses that state a value or hold a word of notices do not count.
+    Clauses that state a value or hold a word of notices do not count. Where a sentence has none
+    of these, one hint fewer will do, if it is more than the name of a product.
     """
     parts, needed = _CLAUSES[language]
     for sentence in _SENTENCE.finditer(text):
-        clauses = [
-            clause for clause in parts.split(sentence.group()) if _may_persuade(clause, lexis)
-        ]
+        all_clauses = [clause for clause in parts.split(sentence.group()) if clause.strip()]
+        clauses = [clause for clause in all_clauses if _may_persuade(clause, lexis)]
         said = " ".join(clauses)
-        kinds = sum(any(True for _ in _matches(hint, said, language)) for hint in lexis.hints)
-        if kinds >= needed:
+        *ways, product = (any(True for _ in _matches(hint, said, language)) for hint in lexis.hints)
+        is_bare = len(clauses) == len(all_clauses)
+        if sum(ways) + product >= needed or (is_bare and sum(ways) >= needed - 1):
             return sentence.span()
     return None
 
