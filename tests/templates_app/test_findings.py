@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
+from django.test import Client
+from django.urls import reverse
 from django.utils import translation
 from hypothesis import given
 from hypothesis import strategies as st
@@ -311,6 +313,19 @@ def test_a_finding_speaks_the_readers_language() -> None:
         [finding] = found({**PLAIN, "greeting": "A free gift for you"})
 
     assert finding["sentence"].startswith("「free」は贈り物")
+
+
+@pytest.mark.parametrize(
+    ("header", "language"),
+    [("th-TH,th;q=0.9", "th"), ("zh-TW", "zh-hant"), ("ja", "ja"), ("de", "en"), ("en-GB", "en")],
+)
+def test_the_console_opens_in_the_readers_language(
+    client: Client, db: None, header: str, language: str
+) -> None:
+    page = client.get(reverse("admin:login"), headers={"accept-language": header})
+
+    assert page.status_code == 200
+    assert page.headers["Content-Language"] == language
 
 
 def test_every_rule_is_in_the_documentation() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from templates_app.findings import characters, lexicon, wording, words_of_thai
@@ -137,3 +139,12 @@ def test_a_word_file_has_every_section(language: str) -> None:
 def test_folding_keeps_the_length() -> None:
     assert characters.fold("優惠購買") == "优惠购买"
     assert len(characters.normalise("ＡＢ％：ｱ㌔")) == 6
+
+
+@pytest.mark.parametrize("piece", ["a ", "ก ", "ลอง", "的", "あ", "{{x}} ", "1,", "ของท่าน "])
+def test_the_longest_text_is_judged_while_one_types(piece: str) -> None:
+    started = time.perf_counter()
+
+    wording.judge((piece * 5000)[:5000])
+
+    assert time.perf_counter() - started < 5  # measured: under 0.5
