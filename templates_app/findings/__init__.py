@@ -44,7 +44,9 @@ def find(
         for hit in rule.look(page, list(samples))
     ]
     found.sort(key=lambda each: each[:4])
-    return [_finding(rule, hit, SEVERITIES[rank]) for rank, _, _, _, rule, hit in found]
+    made = [_finding(rule, hit, SEVERITIES[rank]) for rank, _, _, _, rule, hit in found]
+    # A rule that bites twice in one text is one thing to mend, and one waiver.
+    return list({finding["digest"]: finding for finding in reversed(made)}.values())[::-1]
 
 
 def _finding(rule: Rule, hit: Hit, severity: str) -> dict[str, str]:

@@ -206,6 +206,14 @@ def test_a_digest_belongs_to_one_wording_at_one_place() -> None:
     assert len({each["digest"] for each in (first, reworded, moved)}) == 3
 
 
+def test_a_rule_that_bites_twice_in_one_text_is_one_finding() -> None:
+    greeting = "A free gift for you\nA lucky draw too"
+
+    [finding] = found({**PLAIN, "greeting": greeting})
+
+    assert (finding["code"], finding["excerpt"]) == ("promotional_gift", "free")
+
+
 def test_every_finding_is_whole() -> None:
     for finding in found({"title": "{{x}} sale", "explanation": "http://bit.ly/x"}):
         assert set(finding) == {
