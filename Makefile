@@ -7,7 +7,7 @@ BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test bench bench-sending bench-recipients bench-desk drills check fmt run worker simulator schema lock clean
+.PHONY: help install demo test bench bench-sending bench-recipients bench-desk drills lint-quality messages check fmt run worker simulator schema lock clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -37,6 +37,12 @@ bench-desk: install ## the review desk with 5,000 template versions
 
 drills: install ## faults with the simulator as witness (about 12 minutes); ARGS="--only kills"
 	@$(BIN)/python -m tests.drills $(ARGS)
+
+lint-quality: install ## precision and recall of the wording rules on the labelled texts, per language
+	@$(BIN)/python -m tests.templates_app.lint_quality
+
+messages: install ## compile the translations (*.po to *.mo)
+	$(BIN)/pybabel compile --domain django --directory templates_app/locale
 
 check: install ## lint, format, types, direction of imports, missing migrations
 	$(BIN)/python -m ruff check .

@@ -180,7 +180,13 @@ EMAIL_TIMEOUT = 15  # seconds; a silent server must not keep a worker's place
 # --- language and time
 
 LANGUAGE_CODE = "en"
-LANGUAGES = [("en", _("English"))]
+# The console is in English; the sentences of findings and the dossier are in all four.
+LANGUAGES = [
+    ("en", _("English")),
+    ("th", _("Thai")),
+    ("zh-hant", _("Traditional Chinese")),
+    ("ja", _("Japanese")),
+]
 TIME_ZONE = "UTC"
 USE_TZ = True
 

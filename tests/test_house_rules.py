@@ -151,7 +151,7 @@ def enums() -> list[type[enum.Enum]]:
 def test_every_stored_word_stands_in_the_glossary() -> None:
     words = {
         "rules": set(audience.REASONS),
-        "findings": {rule.code for rule in findings.LON_RULES},
+        "findings": {rule.code for rule in findings.RULES},
         "roles": set(roles.ROLES),
         "scopes": set(keys.SCOPES),
         **{kind.__qualname__: {str(each.value) for each in kind} for kind in enums()},
