@@ -15,7 +15,7 @@ from pathlib import Path
 from templates_app.findings import wording
 
 TEXTS = Path(__file__).parent / "texts"
-FILES = ("development", "held_out", "unseen")
+FILES = ("development", "development_2", "development_3", "held_out", "unseen")
 LANGUAGES = ("en", "th", "zh-Hant", "ja")
 _Z = 1.959964  # 95 %
 
