@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import json
 import re
+import unicodedata
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,6 +28,18 @@ _HAN_FAMILIES = {
 }
 _LATIN_FAMILIES = ("Loma", "Noto Sans", "DejaVu Sans", "Libertinus Serif")
 _EMOJI = "Noto Color Emoji"
+_EMOJIS = re.compile("[\U0001f000-\U0001faff][\ufe0f\U0001f3fb-\U0001f3ff]*")
+
+# Runs in which Typst finds no place to break a line: words of letters, Thai without a vowel.
+_LONG = re.compile(
+    "[^\\s\u0e00-\u0e7f\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\uff00-\uffef\U00020000-\U0003ffff]{16,}"
+)
+_CONSONANTS = re.compile("[\u0e01-\u0e2e]{13,}")
+# What is not seen but turns the order of what is: it would let a text say other than it shows.
+_CONTROLS = "\x01-\x08\x0b-\x1f\x7f\u200e\u200f\u202a-\u202e\u2066-\u2069"
+_UNSEEN = re.compile(f"[{_CONTROLS}]")
+# Where exact letters count, these are written as escapes: controls and pictures.
+NOT_ON_PAPER = re.compile(f"[{_CONTROLS}\U0001f000-\U0001faff]")
 
 
 class MissingFont(Exception):
@@ -40,13 +53,41 @@ def pdf(page: Path, name: str, data: Mapping[str, Any], *, country: str, at: dat
     and time make the same bytes. Raises MissingFont.
     """
     text = json.dumps(data, ensure_ascii=False)
-    given = {**data, "fonts": _families(text, country)}
+    fonts = _families(text, country)
+    # Without a font of pictures their names stand in their place, so that nothing is left out.
+    shown = text if _EMOJI in fonts else _EMOJIS.sub(_named, text)
+    given = {**json.loads(shown), "fonts": fonts}
     moment = at.astimezone(UTC).replace(microsecond=0)
     made = typst.Compiler(page, font_paths=_fonts()).compile(
         format="pdf", sys_inputs={name: json.dumps(given)}, timestamp=moment
     )
     assert isinstance(made, bytes)
     return made
+
+
+def breakable(text: Any) -> str:
+    """Return a text whose longest words can break, and whose unseen controls are named."""
+    shown = _UNSEEN.sub(lambda found: f"⟨U+{ord(found.group()):04X}⟩", str(text or ""))
+    for run in (_LONG, _CONSONANTS):
+        shown = run.sub(lambda found: _broken(found.group()), shown)
+    return shown
+
+
+def _broken(run: str) -> str:
+    """Return a run with a place to break at every fourth letter, never inside one."""
+    made, since = [], 0
+    for n, letter in enumerate(run):
+        is_joined = unicodedata.category(letter).startswith("M") or "\u200d" in run[n - 1 : n + 1]
+        if since >= 4 and not is_joined:
+            made.append("\u200b")
+            since = 0
+        made.append(letter)
+        since += 1
+    return "".join(made)
+
+
+def _named(found: re.Match[str]) -> str:
+    return f"[{unicodedata.name(found.group()[0], 'emoji').lower()}]"
 
 
 @functools.lru_cache(maxsize=1)
@@ -73,6 +114,5 @@ def _families(text: str, country: str) -> list[str]:
                 )
                 % {"font": families[0], "package": package}
             )
-    # Pictures in texts are drawn where the machine can; without, a box stands in their place.
     chosen += [_EMOJI] * (_EMOJI in held)
     return list(dict.fromkeys(chosen))

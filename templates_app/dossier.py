@@ -68,9 +68,8 @@ def build(
     if form not in list(Form):
         raise contents.InvalidContent({"format": _("Choose pdf or zip.")})
     held = collect(template, language=language, at=at)
-    file = dossier_pdf.typeset(held, language=language, at=at)
-    if form == Form.ZIP:
-        file = _packed(held, file, at=at)
+    pdf = dossier_pdf.typeset(held, language=language, at=at)
+    file = _packed(held, pdf, at=at) if form == Form.ZIP else pdf
     chain.write(
         "template.dossier",
         subject=template,
@@ -82,6 +81,7 @@ def build(
         language=language,
         form=str(form),
         digest=hashlib.sha256(file).hexdigest(),
+        pdf_digest=hashlib.sha256(pdf).hexdigest(),
     )
     return f"dossier-{template.key}-v{template.version}-{language}.{form}", file
 
@@ -132,8 +132,9 @@ def collect(template: MessageTemplate, *, language: str, at: datetime) -> dict[s
             }
             for entry in milestones
         ],
-        "catalogue_titles": [
-            [kind, key, title] for (kind, key), title in _titles_in(template).items()
+        "titles": [
+            {"kind": kind, "key": key, "title": title}
+            for (kind, key), title in _titles_in(template).items()
         ],
         "content": template.content,
         "message": drawing,

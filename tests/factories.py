@@ -25,6 +25,8 @@ PARCEL: dict[str, Any] = {
     "items": [{"label": "จาก", "value": "{{parcel_from}}"}],
     "buttons": [{"label": "ติดตามพัสดุ", "url": "https://example.com/t/{{tracking_no}}"}],
 }
+# Drafts are older than whatever a test does with them: a version's history runs forward.
+WRITTEN_AT = datetime(2026, 1, 5, 2, 0, tzinfo=UTC)
 VALUES = {"name": "สมชาย ใจดี", "tracking_no": "TH012345678", "parcel_from": "ร้านดอกไม้"}
 
 
@@ -82,7 +84,7 @@ def draft(
             "purpose": "Tell the receiver that a parcel has arrived",
             "content": PARCEL,
             "by": by or user("author"),
-            "at": datetime.now(UTC),
+            "at": WRITTEN_AT,
             **details,
         },
     )

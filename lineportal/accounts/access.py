@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from lineportal.accounts.models import AccountScope, OfficialAccount
 
 Row = TypeVar("Row", bound=Model)
+_KEPT = "_kept_account_list"
 BACKEND = "django.contrib.auth.backends.ModelBackend"
 
 
@@ -46,10 +47,18 @@ def listed(user: AbstractBaseUser | AnonymousUser) -> list[int] | None:
     """Return the ids of the accounts that the user may touch; None: every account."""
     if user.pk is None:
         return []
+    if hasattr(user, _KEPT):
+        kept: list[int] | None = getattr(user, _KEPT)
+        return kept
     user_id: Any = user.pk
     scopes = AccountScope.objects.filter(user_id=user_id)
     found = list(scopes.values_list("accounts__pk", flat=True))  # [None]: a list, but an empty one
     return [pk for pk in found if pk is not None] if found else None
+
+
+def keep_list(user: AbstractBaseUser | AnonymousUser) -> None:
+    """Read the user's list once for all that one page shows; never for an act, which asks anew."""
+    setattr(user, _KEPT, listed(user))
 
 
 def may(user: Any, permission: str, account: OfficialAccount | int | None = None) -> bool:

@@ -204,6 +204,8 @@ class Desk(BoundedDesk):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
+        if request.method == "GET":
+            access.keep_list(request.user)
         context: dict[str, Any] = {
             "show_save_and_continue": False,
             "show_save_and_add_another": False,

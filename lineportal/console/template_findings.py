@@ -33,13 +33,17 @@ def panel(template: MessageTemplate, request: HttpRequest) -> dict[str, Any]:
     }
 
 
+def _waive(template: MessageTemplate, **details: Any) -> None:
+    workflow.waive(template, **details)
+
+
 PART = Part(
     page="console/template/findings.html",
     panel=panel,
     acts={
         "waive": Act(
             _("Waive this finding"),
-            workflow.waive,
+            _waive,
             form=WaiveForm,
             note=_("Who waives a finding cannot approve the version."),
             is_button=False,

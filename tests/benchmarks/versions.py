@@ -36,17 +36,22 @@ FROM generate_series(1, %(count)s) n,
      unnest(%(accounts)s::bigint[]) WITH ORDINALITY of (account, place)
 WHERE n %% %(accounts_count)s = place - 1
 """
-_EVENTS = """
+_WRITTEN = """
 INSERT INTO templates_app_templateevent (template_id, kind, by_id, at, note, content_hash)
 SELECT id, kind, created_by_id, created_at, '', ''
-FROM templates_app_messagetemplate, unnest(ARRAY['created', 'edited', 'submitted']) kind
-WHERE kind = 'created' OR kind = 'edited' AND id %% 2 = 0 OR kind = 'submitted' AND state <> 'draft'
+FROM templates_app_messagetemplate, unnest(ARRAY['created', 'edited']) kind
+WHERE kind = 'created' OR id %% 2 = 0
 """
 _SUBMIT = """
 UPDATE templates_app_messagetemplate
 SET state = 'submitted', bubble = jsonb_build_object('type', 'bubble', 'body', content),
     content_hash = md5(id::text), submitted_by_id = created_by_id, submitted_at = changed_at
 WHERE id %% 100 >= %(drafts)s
+"""
+_SUBMITTED = """
+INSERT INTO templates_app_templateevent (template_id, kind, by_id, at, note, content_hash)
+SELECT id, 'submitted', submitted_by_id, submitted_at, '', content_hash
+FROM templates_app_messagetemplate WHERE state = 'submitted'
 """
 _APPROVE = """
 UPDATE templates_app_messagetemplate
@@ -99,9 +104,8 @@ def fill(count: int, *, at: datetime, drafts: int = 10, open_ones: int = 30) -> 
         "open": open_ones,
     }
     with connection.cursor() as cursor:
-        cursor.execute(_DRAFTS, values)
-        cursor.execute(_SUBMIT, values)
-        cursor.execute(_EVENTS, values)
+        for statement in (_DRAFTS, _WRITTEN, _SUBMIT, _SUBMITTED):
+            cursor.execute(statement, values)
         cursor.execute(_APPROVE, values)
         cursor.execute(_REJECT, values)
         for statement in (_QUESTIONS, _ANSWERS, _DOSSIERS):

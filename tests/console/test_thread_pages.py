@@ -109,7 +109,7 @@ def test_who_only_reads_is_offered_no_form(role: str, template: MessageTemplate)
 
     assert 'id="thread"' in shown
     assert "say-kind" not in shown
-    assert say(client, template, text="x").status_code == 409
+    assert say(client, template, text="x").status_code == 403
     assert not ReviewEntry.objects.exists()
 
 

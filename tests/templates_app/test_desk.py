@@ -54,9 +54,9 @@ def test_each_sees_what_waits_for_them_and_for_others(
     thread.say(asked, "question", "Who gets it?", by=reviewer, at=MONDAY)
     sent(submitted(account, "sent", author), reviewer)
 
-    assert columns(author) == {"me": ["asked", "draft"], "others": ["review"], "line": ["sent"]}
-    assert columns(reviewer) == {"me": ["review"], "others": ["asked", "draft"], "line": ["sent"]}
-    assert columns(auditor) == {"others": ["review", "asked", "draft"], "line": ["sent"]}
+    assert columns(author) == {"me": ["draft", "asked"], "others": ["review"], "line": ["sent"]}
+    assert columns(reviewer) == {"me": ["review"], "others": ["draft", "asked"], "line": ["sent"]}
+    assert columns(auditor) == {"others": ["draft", "review", "asked"], "line": ["sent"]}
 
 
 @pytest.mark.parametrize("wrote", ["created", "edited", "submitted"])
