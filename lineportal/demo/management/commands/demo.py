@@ -17,7 +17,7 @@ from django.utils import timezone
 from lineportal import postgres
 from lineportal.accounts import credentials, keys
 from lineportal.accounts.models import AccountScope, OfficialAccount
-from lineportal.demo import people, servers, story
+from lineportal.demo import desk, people, servers, story
 from lineportal.sending import exports, routing
 from lineportal.sending.models import Campaign
 from recipients.models import Recipient, RecipientImport
@@ -83,20 +83,23 @@ class Command(BaseCommand):
         self._say("5. Template: draft, submit, approve by a second person")
         template = story.approve_template(portal, api, account=slug, say=self._say)
 
-        self._say("6. Campaign")
+        self._say("6. On the review desk")
+        desk.fill(portal, api, account=slug, say=self._say)
+
+        self._say("7. Campaign")
         campaign = story.send(
             portal, api, account=slug, template=template, name="Parcels", say=self._say
         )
 
-        self._say("7. A virtual day passes at LINE")
+        self._say("8. A virtual day passes at LINE")
         now = story.let_a_day_pass(
             portal, api, campaign=campaign, people=expected.people, say=self._say
         )
         call_command("expire_messages", now=now, stdout=self.stdout)
 
-        self._say("8. Report")
+        self._say("9. Report")
         counts = story.report(portal, api, campaign=campaign, say=self._say)
-        self._say("9. Checked against the table, row by row")
+        self._say("10. Checked against the table, row by row")
         exported = io.StringIO()
         sent = Campaign.objects.select_related("template").get(pk=campaign)
         exports.write(sent, exported, at=timezone.now())
