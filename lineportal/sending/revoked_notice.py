@@ -7,31 +7,21 @@ back, and one that fails is tried again without writing to the others twice.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.core.mail import send_mail
+from django.core.mail import EmailMessage
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from lineportal.accounts import access
-from lineportal.sending import lanes
+from lineportal.sending import lanes, mails
 from lineportal.sending.models import Campaign
 from templates_app.models import MessageTemplate
 
 VIEW = "sending.view_campaign"
 _STOPPED = (Campaign.State.RUNNING, Campaign.State.PAUSED, Campaign.State.SCHEDULED)
 _NAMED = 50  # campaigns in one letter
-
-
-@dataclass(frozen=True, slots=True)
-class Letter:
-    """What one person is told."""
-
-    address: str
-    subject: str
-    text: str
 
 
 def stopped(template: MessageTemplate) -> list[Campaign]:
@@ -50,44 +40,31 @@ def defer(template: MessageTemplate, campaigns: Iterable[Campaign]) -> None:
         lanes.tell_revoked(template.pk, user_id, campaign_ids)
 
 
-def letter(template: MessageTemplate, user: User, campaigns: list[Campaign]) -> Letter | None:
-    """Return what to write to one person, or None: no address, or no right to see it any more."""
-    if not (user.is_active and user.email and campaigns):
-        return None
-    if not access.may(user, VIEW, template.account_id):
+def mail(template_id: int, user_id: int, campaign_ids: list[int]) -> EmailMessage | None:
+    """Return what to write to one person; None: no address, or no right to see it any more."""
+    template = MessageTemplate.objects.get(pk=template_id)
+    user = User.objects.get(pk=user_id)
+    campaigns = list(Campaign.objects.filter(pk__in=campaign_ids).order_by("pk"))
+    may_see = user.is_active and access.may(user, VIEW, template.account_id)
+    if template.revoked_at is None or not (may_see and campaigns):
         return None
     name = _("“%(key)s”, version %(version)d") % {"key": template.key, "version": template.version}
-    lines = [
+    listed = [f"- {each.name}: {_link(each)}" for each in campaigns[:_NAMED]]
+    if more := len(campaigns) - len(listed):
+        listed.append(_("- and %(n)d more") % {"n": more})
+    paragraphs = [
         _("The approval of the template %(name)s was taken back on %(moment)s UTC.")
         % {"name": name, "moment": f"{template.revoked_at:%Y-%m-%d %H:%M}"},
-        "",
         _("The reason: %(reason)s") % {"reason": template.reason},
-        "",
         _("Nothing more is sent on it. These campaigns are stopped, and what they had queued is"
-          " cancelled:"),
-        *(f"- {each.name}: {_link('sending_campaign', each.pk)}" for each in campaigns[:_NAMED]),
-    ]  # fmt: skip
-    if len(campaigns) > _NAMED:
-        lines.append(_("- and %(n)d more") % {"n": len(campaigns) - _NAMED})
-    lines += [
-        "",
+          " cancelled:") + "\n" + "\n".join(listed),
         _("They cannot go on: cancel each, and start one on an approved version."),
-        _("The template: %(link)s") % {"link": _link("templates_app_messagetemplate", template.pk)},
-    ]
+        _("The template: %(link)s") % {"link": mails.template_link(template)},
+    ]  # fmt: skip
     subject = _("Revoked: the template %(name)s; your campaigns on it are stopped") % {"name": name}
-    return Letter(user.email, subject, "\n".join(lines))
+    return mails.write(user, subject, paragraphs)
 
 
-def send(template_id: int, user_id: int, campaign_ids: list[int]) -> bool:
-    """Write one person's letter and send it; return whether there was one to send."""
-    template = MessageTemplate.objects.get(pk=template_id)
-    campaigns = list(Campaign.objects.filter(pk__in=campaign_ids).order_by("pk"))
-    found = letter(template, User.objects.get(pk=user_id), campaigns)
-    if found is None:
-        return False
-    send_mail(found.subject, found.text, None, [found.address])
-    return True
-
-
-def _link(model: str, pk: int) -> str:
-    return settings.PUBLIC_URL + reverse(f"admin:{model}_change", args=[pk])
+def _link(campaign: Campaign) -> str:
+    page = reverse("admin:sending_campaign_change", args=[campaign.pk])
+    return f"{settings.PUBLIC_URL}{page}"

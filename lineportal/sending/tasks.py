@@ -172,10 +172,12 @@ async def remind(timestamp: int) -> None:
     await in_database(lambda: reminders.remind(at=clock.now()))
 
 
-@app.task(name=lanes.TELL_REVOKED, retry=RetryStrategy(max_attempts=8, exponential_wait=5))
+@app.task(name=lanes.TELL_REVOKED, retry=UNTIL_MAIL_GOES)
 async def tell_revoked(template_id: int, user_id: int, campaign_ids: list[int]) -> None:
-    """Tell a person by e-mail that their campaigns stopped with their template."""
-    await in_database(functools.partial(revoked_notice.send, template_id, user_id, campaign_ids))
+    """Mail a person that their campaigns stopped with their template."""
+    message = await in_database(revoked_notice.mail, template_id, user_id, campaign_ids)
+    if message is not None:
+        await asyncio.to_thread(mails.post, message)
 
 
 # No lock of its own, which a dead worker would hold until its jobs are put back.

@@ -14,7 +14,7 @@ from django.test import Client
 from django.urls import reverse
 
 from lineportal.accounts.models import AccountScope
-from lineportal.sending import campaigns, revoked_notice, tasks, waiting, withdrawal
+from lineportal.sending import campaigns, mails, revoked_notice, tasks, waiting, withdrawal
 from lineportal.sending.models import Campaign
 from templates_app.models import MessageTemplate
 from tests import factories
@@ -66,7 +66,8 @@ def deliver() -> None:
             " FROM procrastinate_jobs WHERE task_name = 'lineportal.tell_revoked' ORDER BY id"
         )
         for template_id, user_id, campaign_ids in cursor.fetchall():
-            revoked_notice.send(template_id, user_id, campaign_ids)
+            if message := revoked_notice.mail(template_id, user_id, campaign_ids):
+                mails.post(message)
 
 
 def test_who_made_and_who_started_a_campaign_are_told_why(
