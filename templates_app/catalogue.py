@@ -6,7 +6,7 @@ keys on pages that only its customers see.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from django.db.models import Q, QuerySet
@@ -22,10 +22,13 @@ def titles(country: str) -> dict[tuple[str, str], str]:
     return {(kind, key): title for kind, key, title in rows.values_list("kind", "key", "title")}
 
 
-def choices(country: str, kind: str) -> list[tuple[str, str]]:
-    """Return (key, title) of what an author may pick."""
-    rows = CatalogueEntry.objects.filter(country=country, kind=kind, retired_at__isnull=True)
-    return list(rows.order_by("key").values_list("key", "title"))
+def choices(countries: Collection[str]) -> dict[str, list[tuple[str, str]]]:
+    """Return (key, title) of what an author may pick, by kind."""
+    found: dict[str, list[tuple[str, str]]] = {kind: [] for kind in CatalogueKind.values}
+    rows = CatalogueEntry.objects.filter(country__in=countries, retired_at__isnull=True)
+    for kind, key, title in rows.order_by("key").values_list("kind", "key", "title"):
+        found[kind].append((key, title))
+    return found
 
 
 def search(rows: QuerySet[CatalogueEntry], words: str) -> QuerySet[CatalogueEntry]:

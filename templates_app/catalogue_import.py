@@ -20,7 +20,6 @@ from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.db import connection, transaction
 from django.utils.translation import gettext as _
-from openpyxl.utils.exceptions import InvalidFileException
 
 from lineportal.accounts.models import Country
 from lineportal.audit import chain
@@ -32,6 +31,8 @@ IMPORT = "templates_app.import_catalogue"
 BYTES_LIMIT = 5 * 1024 * 1024
 ROWS_LIMIT = 20_000
 _SHOWN = 20  # problems in one refusal
+_COLUMNS_LIMIT = 20
+NAME_LIMIT = 60  # so that a key and its edition fit into what stands as LINE's reference
 _LOCK = 0x6C6E6361  # any constant of our own: editions are taken in one after the other
 _COLUMNS = {"kind": "kind", "type": "kind", "key": "key", "title": "title", "label": "title",
             "description": "description", "country": "country"}  # fmt: skip
@@ -99,8 +100,8 @@ def load(
     name, source = name.strip(), source.strip()
     if country not in Country.values:
         raise Refused([_("Choose a country: TH, TW or JP.")])
-    if not 0 < len(name) <= 100 or not contents.is_storable(name + source):
-        raise Refused([_("Name the edition, in at most 100 characters, such as its date.")])
+    if not 0 < len(name) <= NAME_LIMIT or not contents.is_storable(name + source):
+        raise Refused([_("Name the edition, in at most 60 characters, such as its date.")])
     rows = _read(file, country)
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
@@ -108,6 +109,10 @@ def load(
     if CatalogueEdition.objects.filter(country=country, name=name).exists():
         raise Refused([_("There is an edition “%(name)s” already; name this one otherwise.")
                        % {"name": name}])  # fmt: skip
+    newest = CatalogueEdition.objects.filter(country=country).order_by("-pk").first()
+    if newest is not None and newest.sha256 == digest:
+        raise Refused([_("This file is the newest edition, “%(name)s”, already; nothing changes.")
+                       % {"name": newest.name}])  # fmt: skip
     edition = CatalogueEdition.objects.create(
         country=country, name=name, sha256=digest, source=source, imported_by=by, imported_at=at
     )
@@ -151,9 +156,9 @@ def _apply(rows: list[_Row], edition: CatalogueEdition, *, at: datetime) -> Summ
         entry.retired_at = at
     CatalogueEntry.objects.bulk_create(added)
     CatalogueEntry.objects.bulk_update(
-        [*changed, *unchanged, *retired], ["title", "description", "retired_at", "edition"],
-        batch_size=1000,
-    )  # fmt: skip
+        [*changed, *retired], ["title", "description", "retired_at", "edition"], batch_size=1000
+    )
+    CatalogueEntry.objects.filter(pk__in=[entry.pk for entry in unchanged]).update(edition=edition)
     return Summary(len(added), len(changed), len(retired), len(unchanged))
 
 
@@ -228,21 +233,33 @@ def _cells(file: bytes) -> Iterator[list[str]]:
     try:
         yield from csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     except csv.Error:
-        raise Refused([_("A quote is not closed; save the file as CSV again.")]) from None
+        raise Refused(
+            [_("A quote is not closed, or a cell is too long; save the file as CSV again.")]
+        ) from None
 
 
 def _workbook(file: bytes) -> Iterator[list[str]]:
+    """Yield the rows of the one sheet that holds any; what a file claims of its size is not read.
+
+    openpyxl fails in many ways on parts that are no XML of a workbook, encrypted or cut short.
+    """
     unreadable = Refused([_("The workbook cannot be read; save it as XLSX again, or as CSV.")])
     try:
         with zipfile.ZipFile(io.BytesIO(file)) as archive:
             if sum(part.file_size for part in archive.infolist()) > 20 * BYTES_LIMIT:
                 raise unreadable
         book = openpyxl.load_workbook(io.BytesIO(file), read_only=True, data_only=True)
-        for row in book.worksheets[0].iter_rows(values_only=True):
-            yield ["" if value is None else _as_text(value) for value in row]
-    except (zipfile.BadZipFile, InvalidFileException, KeyError, ValueError, IndexError) as error:
+        sheets = [rows for sheet in book.worksheets if any(map(any, rows := _rows_of(sheet)))]
+    except Refused:
+        raise
+    except Exception as error:
         raise unreadable from error
+    if len(sheets) > 1:
+        raise Refused([_("The workbook has several filled sheets; put all keys into one.")])
+    yield from sheets[0] if sheets else []
 
 
-def _as_text(value: Any) -> str:
-    return str(value)
+def _rows_of(sheet: Any) -> list[list[str]]:
+    sheet.reset_dimensions()
+    rows = sheet.iter_rows(values_only=True, max_row=ROWS_LIMIT + 2, max_col=_COLUMNS_LIMIT)
+    return [["" if value is None else str(value) for value in row] for row in rows]

@@ -158,6 +158,11 @@ EDITION_TRIGGERS = [
     never_truncated("catalogue_editions_are_never_truncated"),
 ]
 
+CATALOGUE_TRIGGERS = [
+    pgtrigger.Protect(name="catalogue_keys_are_never_deleted", operation=pgtrigger.Delete),
+    never_truncated("catalogue_keys_are_never_truncated"),
+]
+
 EVENT_TRIGGERS = [
     pgtrigger.Trigger(
         name="a_template_event_tells_what_happened",

@@ -6,9 +6,10 @@ from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin
-from django.db.models import Model, QuerySet
+from django.db.models import Count, Model, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.widgets import UnfoldAdminFileFieldWidget
 
@@ -58,9 +59,13 @@ class EditionDesk(Desk):
     list_select_related = ("imported_by",)
     readonly_fields = ("imported_by", "imported_at", "sha256", "keys")
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        editions: QuerySet[Any] = super().get_queryset(request).annotate(held=Count("entries"))
+        return editions
+
     @admin.display(description=gettext_lazy("Keys last seen in it"))
-    def keys(self, edition: CatalogueEdition) -> int:
-        return edition.entries.count()
+    def keys(self, edition: Any) -> int:
+        return int(edition.held)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return bool(request.user.has_perm(catalogue_import.IMPORT))
@@ -102,7 +107,8 @@ class RetiredFilter(admin.SimpleListFilter):
 class EntryDesk(Desk):
     account_path = ""
     view_permission = "templates_app.view_catalogueentry"
-    list_display = ("key", "title", "kind", "country", "is_on_offer")
+    list_display = ("key", "title", "kind", "country", "offered")
+    list_before_template = "console/catalogue_head.html"
     list_filter = ("country", "kind", RetiredFilter)
     search_fields = ("key", "title", "description")
     search_help_text = gettext_lazy("Words of the key, title or description")
@@ -113,9 +119,9 @@ class EntryDesk(Desk):
     readonly_fields = fields
     change_form_outer_before_template = "console/catalogue_entry.html"
 
-    @admin.display(description=gettext_lazy("On offer"), boolean=True)
-    def is_on_offer(self, entry: CatalogueEntry) -> bool:
-        return entry.retired_at is None
+    @admin.display(description=gettext_lazy("On offer"))
+    def offered(self, entry: CatalogueEntry) -> str:
+        return str(_("retired")) if entry.retired_at else str(_("yes"))
 
     def panel(self, obj: Any, request: HttpRequest) -> dict[str, Any]:
         """Name the versions that hold the key, of the accounts that this user may see."""

@@ -19,13 +19,17 @@ from templates_app import drafting, flex_json
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """How a field is labelled and limited; `lines` more than one: it may hold line breaks."""
+    """How a field is labelled and limited; `lines` more than one: it may hold line breaks.
+
+    `picks` is the kind of LINE's keys that it picks from, if it does.
+    """
 
     label: Promise
     limit: int
     lines: int = 1
     help: Promise | str = ""
     hint: str = ""
+    picks: str = ""
 
 
 _LOOKS = {
@@ -38,21 +42,23 @@ _LOOKS = {
                      hint="เรียน คุณ{{name}}"),
     "emphasis_label": Look(gettext_lazy("Label"), contents.LABEL_LIMIT, hint="เลขพัสดุ"),
     "emphasis_key": Look(gettext_lazy("Item key"), contents.CATALOGUE_KEY_LIMIT,
-                         hint="number_001_ja"),
+                         hint="number_001_ja", picks="item"),
     "emphasis_value": Look(gettext_lazy("Value"), contents.EMPHASIS_LIMIT, hint="{{tracking_no}}"),
     "explanation": Look(gettext_lazy("Explanation"), contents.PARAGRAPH_LIMIT, lines=3,
                         help=gettext_lazy("Without a button, say here how to reach you.")),
     "alt_text": Look(gettext_lazy("Alternative text"), contents.ALT_TEXT_LIMIT, lines=2,
                      help=gettext_lazy("Shown in the list of chats and in the push message.")),
     "template_key": Look(gettext_lazy("Template key"), contents.CATALOGUE_KEY_LIMIT,
-                         hint="shipment_completed_ja"),
+                         hint="shipment_completed_ja", picks="template"),
     "text": Look(gettext_lazy("Text"), contents.TEXT_LIMIT, lines=6, hint="สวัสดี {{name}}"),
     "item_label": Look(gettext_lazy("Label"), contents.LABEL_LIMIT, hint="จาก"),
-    "item_key": Look(gettext_lazy("Item key"), contents.CATALOGUE_KEY_LIMIT, hint="date_002_ja"),
+    "item_key": Look(gettext_lazy("Item key"), contents.CATALOGUE_KEY_LIMIT, hint="date_002_ja",
+                     picks="item"),
     "item_value": Look(gettext_lazy("Value"), contents.ITEM_LIMIT, lines=1,
                        hint="{{parcel_from}}"),
     "button_label": Look(gettext_lazy("Label"), contents.BUTTON_LABEL_LIMIT, hint="ติดตามพัสดุ"),
-    "button_key": Look(gettext_lazy("Button key"), contents.CATALOGUE_KEY_LIMIT, hint="check_ja"),
+    "button_key": Look(gettext_lazy("Button key"), contents.CATALOGUE_KEY_LIMIT, hint="contact_ja",
+                       picks="button"),
     "button_url": Look(gettext_lazy("Address"), contents.URL_LIMIT,
                        hint="https://example.com/track/{{tracking_no}}"),
 }  # fmt: skip

@@ -9,6 +9,7 @@ from typing import Any
 
 from django import forms
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -17,7 +18,7 @@ from lineportal.accounts import access
 from lineportal.accounts.models import OfficialAccount
 from lineportal.console import editor_controls, editor_faults, editor_form, phone
 from lineportal.console.base import ActForm, user_of
-from templates_app import callers, drafting, findings, rendering
+from templates_app import callers, catalogue, drafting, findings, rendering
 from templates_app import content as contents
 from templates_app.models import Category, MessageTemplate
 
@@ -128,6 +129,23 @@ class Page:
                     self.details.add_error(known, sentence)
         return None
 
+    def _catalogue(self) -> dict[str, Any]:
+        """Return the keys that may be picked: of the account's country, once it is known."""
+        if self.template is not None:
+            countries = {self.template.account.country}
+        else:
+            accounts = access.accounts_of(self.user)
+            chosen = str(self.details["account"].value() or "")
+            if chosen.isdecimal():
+                accounts = accounts.filter(pk=int(chosen))
+            countries = set(accounts.values_list("country", flat=True))
+        choices = catalogue.choices(countries)
+        return {
+            "catalogue_choices": list(choices.items()),
+            "has_catalogue": any(choices.values()),
+            "catalogue_url": reverse("admin:templates_app_catalogueentry_changelist"),
+        }
+
     def context(self, *, is_judged: bool) -> dict[str, Any]:
         """Return what the fields show; `is_judged`: what is wrong stands at its field."""
         faults = editor_faults.find(self.written) if is_judged else {}
@@ -136,6 +154,7 @@ class Page:
             "is_judged": is_judged,
             "n_faults": sum(map(len, faults.values()))
             + (sum(map(len, self.details.errors.values())) if is_judged else 0),
+            **self._catalogue(),
             "kind": self.written.kind,
             "kinds": self.kinds,
             "languages": LANGUAGES,

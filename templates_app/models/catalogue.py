@@ -64,6 +64,7 @@ class CatalogueEntry(models.Model):
                 name="one_entry_per_catalogue_key",
             ),
         ]
+        triggers: ClassVar = guards.CATALOGUE_TRIGGERS
 
     def __str__(self) -> str:
         return self.key

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import zipfile
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from django.core.management import CommandError, call_command
 from django.db import DatabaseError, connection, transaction
 from django.http import HttpResponse
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 import templates_app
@@ -63,7 +65,7 @@ def test_an_edition_is_kept_with_who_when_and_a_digest(db: None, at: datetime) -
     assert (summary.added, summary.changed, summary.retired, summary.unchanged) == (4, 0, 0, 0)
     assert (edition.imported_by, edition.imported_at, len(edition.sha256)) == (by, at, 64)
     assert catalogue.titles("JP")["item", "date_002_ja"] == "お届け日"
-    assert catalogue.choices("JP", "button") == [("contact_ja", "お問い合わせ")]
+    assert catalogue.choices(["JP", "TW"])["button"] == [("contact_ja", "お問い合わせ")]
     assert AuditEntry.objects.get(action="catalogue.import").facts["added"] == 4
 
 
@@ -76,7 +78,7 @@ def test_a_key_that_an_edition_leaves_out_is_retired_and_may_return(db: None, at
 
     assert (summary.added, summary.changed, summary.retired, summary.unchanged) == (0, 1, 2, 1)
     assert CatalogueEntry.objects.get(key="contact_ja").retired_at == later
-    assert catalogue.choices("JP", "button") == []
+    assert catalogue.choices(["JP"])["button"] == []
     _edition, summary = load(FIRST, at=later, name="third")
     assert summary.changed == 3
     assert CatalogueEntry.objects.get(key="contact_ja").retired_at is None
@@ -118,6 +120,66 @@ def test_the_table_may_come_in_several_dresses(file: str | bytes, db: None, at: 
     assert summary.added == 4
 
 
+def sheet_xml(*rows: str, dimension: str = "A1:D99") -> bytes:
+    """Return a workbook whose only sheet is this XML inside its rows, whatever it claims."""
+    out = io.BytesIO()
+    with (
+        zipfile.ZipFile(io.BytesIO(workbook([["kind", "key", "title"]]))) as given,
+        zipfile.ZipFile(out, "w") as made,
+    ):
+        for name in given.namelist():
+            part = given.read(name)
+            if name.endswith("sheet1.xml"):
+                part = (
+                    '<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main">'
+                    f'<dimension ref="{dimension}"/><sheetData>{"".join(rows)}</sheetData>'
+                    "</worksheet>"
+                ).encode()
+            made.writestr(name, part)
+    return out.getvalue()
+
+
+def row_xml(n: int, *cells: str, far: str = "") -> str:
+    columns = [f"{'ABCD'[i]}{n}" for i in range(len(cells))]
+    shown = "".join(
+        f'<c r="{place}" t="inlineStr"><is><t>{cell}</t></is></c>'
+        for place, cell in zip(columns, cells, strict=True)
+    )
+    return f'<row r="{n}">{shown}{far}</row>'
+
+
+LINES = [line.split(",") for line in FIRST.splitlines()]
+
+
+def test_a_workbook_is_read_whole_whatever_it_claims(db: None, at: datetime) -> None:
+    rows = [row_xml(n, *line) for n, line in enumerate(LINES, 1)]
+    far = row_xml(6, far='<c r="XFD6" t="inlineStr"><is><t>x</t></is></c>')
+
+    _edition, summary = load(sheet_xml(*rows, dimension="A1:D3"), at=at)
+    _edition, again = load(sheet_xml(*rows, far, dimension="A1:XFD1048576"), at=at, name="second")
+
+    assert (summary.added, again.unchanged) == (4, 4)
+
+
+def broken(part: str, content: bytes) -> bytes:
+    out = io.BytesIO()
+    with (
+        zipfile.ZipFile(io.BytesIO(workbook(LINES))) as given,
+        zipfile.ZipFile(out, "w") as made,
+    ):
+        for name in given.namelist():
+            made.writestr(name, content if name.endswith(part) else given.read(name))
+    return out.getvalue()
+
+
+def two_sheets() -> bytes:
+    book = openpyxl.load_workbook(io.BytesIO(workbook(LINES)))
+    book.create_sheet("items").append(["kind", "key", "title"])
+    out = io.BytesIO()
+    book.save(out)
+    return out.getvalue()
+
+
 WRONG = {
     "row 2, column kind": f"{HEADER}\nlayout,a_ja,x,\n",
     "row 3, column key": f"{HEADER}\nitem,a_ja,x,\nitem,a b,x,\n",
@@ -133,6 +195,11 @@ WRONG = {
     "utf-8": f"{HEADER}\nitem,a_ja,日本,\n".encode("shift-jis"),
     "a quote": f'{HEADER}\nitem,a_ja,"x,\n',
     "the workbook": b"PK\x03\x04 nothing",
+    "the workbook cannot be read": broken("sheet1.xml", b"<worksheet"),
+    "the workbook cannot": broken("workbook.xml", b"no xml"),
+    "workbook cannot be read": broken("styles.xml", b"<styleSheet><x></styleSheet>"),
+    "several filled sheets": two_sheets(),
+    "a cell is too long": f"{HEADER}\nitem,a_ja,x,{'x' * 140_000}\n",
     "larger": b"x" * (5 * 1024 * 1024 + 1),
     "20,000 rows": f"{HEADER}\n" + "".join(f"item,k{n},x,\n" for n in range(20_001)),
 }
@@ -158,7 +225,7 @@ def test_all_wrong_rows_are_named_at_once_but_not_without_end(db: None, at: date
     assert "And 80 more" in str(refusal.value)
 
 
-@pytest.mark.parametrize("details", [{"name": " "}, {"name": "x" * 101}, {"country": "KR"}])
+@pytest.mark.parametrize("details", [{"name": " "}, {"name": "x" * 61}, {"country": "KR"}])
 def test_an_edition_has_a_name_and_a_country(
     details: dict[str, str], db: None, at: datetime
 ) -> None:
@@ -185,6 +252,7 @@ def test_raw_sql_cannot_rewrite_an_edition(db: None, at: datetime) -> None:
     for sql in (
         "UPDATE templates_app_catalogueedition SET name = 'x'",
         "DELETE FROM templates_app_catalogueedition",
+        "DELETE FROM templates_app_catalogueentry",
     ):
         with pytest.raises(DatabaseError), transaction.atomic(), connection.cursor() as cursor:
             cursor.execute(sql)
@@ -336,3 +404,62 @@ def test_the_phone_shows_what_readers_see(japan: OfficialAccount, at: datetime) 
     assert all(
         word in page.content.decode() for word in ("発送完了", "お届け日", "お問い合わせ番号")
     )
+
+
+def test_the_newest_edition_is_not_taken_in_twice(db: None, at: datetime) -> None:
+    load(FIRST, at=at)
+
+    with pytest.raises(catalogue_import.Refused, match="first"):
+        load(FIRST, at=at, name="second")
+
+
+def test_the_longest_key_and_edition_fit_into_lines_reference(
+    japan: OfficialAccount, author: User, reviewer: User, at: datetime
+) -> None:
+    key = "k" * 100
+    load(f"{HEADER}\ntemplate,{key},x,\n", at=at, name="e" * 60)
+    content = {"template_key": key, "items": [], "buttons": []}
+    draft = workflow.submit(factories.draft(japan, by=author, content=content), by=author, at=at)
+
+    assert workflow.approve(draft, by=reviewer, at=at).line_reference.endswith("e" * 60)
+
+
+def test_a_formula_is_taken_as_it_was_last_shown(db: None, at: datetime) -> None:
+    load(workbook([["kind", "key", "title"], ["item", "a_ja", '=HYPERLINK("x")']]), at=at)
+
+    assert CatalogueEntry.objects.get().title == ""
+
+
+def test_the_editor_offers_the_keys_of_the_accounts_country(
+    japan: OfficialAccount, at: datetime
+) -> None:
+    browser = Client()
+    browser.force_login(factories.user("author"))
+    add = reverse("admin:templates_app_messagetemplate_add") + "?kind=catalogue"
+    assert "No edition of" in browser.get(add).content.decode()
+    load(FIRST, at=at)
+    load(FIRST.replace("contact_ja", "contact_tw"), at=at, country="TW")
+
+    page = browser.get(add).content.decode()
+
+    assert '<option value="date_002_ja">お届け日</option>' in page
+    assert 'list="catalogue-template"' in page
+    assert "contact_tw" not in page
+    assert "No edition of" not in page
+
+
+def test_many_editions_are_a_page_of_few_queries(db: None, at: datetime) -> None:
+    for n in range(30):
+        load(f"{HEADER}\nitem,a{n}_ja,x,\n", at=at, name=f"edition {n}")
+    browser = Client()
+    browser.force_login(factories.user("manager"))
+    empty = browser.get(
+        reverse("admin:templates_app_catalogueentry_changelist") + "?kind__exact=button"
+    )
+
+    with CaptureQueriesContext(connection) as queries:
+        page = browser.get(reverse("admin:templates_app_catalogueedition_changelist"))
+
+    assert "edition 29" in page.content.decode()
+    assert len(queries) <= 20
+    assert reverse("admin:templates_app_catalogueedition_add") in empty.content.decode()
