@@ -56,7 +56,7 @@ class CatalogueEntry(models.Model):
 
     class Meta:
         verbose_name = _("key of LINE's catalogue")
-        verbose_name_plural = _("LINE's key catalogue")
+        verbose_name_plural = _("keys of LINE's catalogue")
         permissions: ClassVar = [("import_catalogue", "May import LINE's key catalogue")]
         constraints: ClassVar = [
             models.UniqueConstraint(
