@@ -236,7 +236,8 @@ def current_hash(template: MessageTemplate) -> str:
 def available_acts(template: MessageTemplate, user: User) -> list[str]:
     """Return the names of the acts that this person may do on this version now, for buttons."""
 
-    is_theirs = access.accounts_of(user).filter(pk=template.account_id).exists()
+    accounts = access.listed(user)
+    is_theirs = accounts is None or template.account_id in accounts
 
     def may(permission: str) -> bool:
         return is_theirs and user.has_perm(permission)

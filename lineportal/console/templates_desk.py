@@ -194,7 +194,8 @@ class TemplateDesk(Desk):
 
     def buttons(self, obj: Any, request: HttpRequest) -> list[dict[str, Any]]:
         buttons = super().buttons(obj, request)
-        if "edit" in self.available_acts(obj, user_of(request)):
+        is_draft = obj.state == State.DRAFT
+        if is_draft and access.may(request.user, workflow.CHANGE, obj.account_id):
             url = reverse("admin:templates_app_messagetemplate_edit", args=[obj.pk])
             buttons.insert(0, {"url": url, "label": _("Edit"), "asks": True, "look": "plain"})
         return buttons

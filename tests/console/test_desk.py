@@ -103,7 +103,7 @@ def test_thousands_of_versions_are_a_page_of_few_queries(
 
 
 def test_pages_of_a_column_follow_each_other(db: None, at: datetime) -> None:
-    made: dict[str, Any] = versions.fill(300, at=at, open_ones=100)
+    made: dict[str, Any] = versions.fill(900, at=at, open_ones=100)
     client = login(made["reviewer"])
 
     first = page(client, "?language=th")

@@ -75,7 +75,7 @@ def test_every_version_is_drawn_with_its_badges(
     status, html = get(auditor, page("versions", second))
 
     assert status == 200
-    assert html.count("lp-bubble") == 3
+    assert html.count('class="lp-phone"') == 3
     assert html.count(">Current<") == 1
     assert "Used in 1 campaign" in html
     assert ">Revoked<" in html
@@ -95,7 +95,7 @@ def test_many_versions_come_in_pages(account: OfficialAccount, at: datetime, aud
     _status, first_page = get(auditor, page("versions", template))
     _status, last_page = get(auditor, f"{page('versions', template)}?page=3")
 
-    assert (first_page.count("lp-bubble"), last_page.count("lp-bubble")) == (6, 2)
+    assert (first_page.count('class="lp-phone"'), last_page.count('class="lp-phone"')) == (6, 2)
     assert "14 versions" in first_page
     _status, own_page = get(auditor, page("change", template))
     assert "All versions, drawn and compared" in own_page
