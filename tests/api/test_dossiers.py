@@ -104,7 +104,7 @@ def test_the_command_writes_the_newest_version(
     draft: MessageTemplate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    call_command("build_dossier", "parcel", "--account", "thai-post")
+    call_command("build_dossier", "parcel")
     call_command(
         "build_dossier", "parcel", "--account", "thai-post", "--format", "pdf", "--language",
         "zh-Hant", "--out", str(tmp_path / "x.pdf"), "--template-version", "1",
@@ -118,6 +118,7 @@ def test_the_command_writes_the_newest_version(
     "words",
     [
         ["nothing", "--account", "thai-post"],
+        ["twice"],
         ["parcel", "--account", "nobody"],
         ["parcel", "--account", "thai-post", "--template-version", "7"],
         ["parcel", "--account", "thai-post", "--language", "fr"],
@@ -126,6 +127,9 @@ def test_the_command_writes_the_newest_version(
     ],
 )
 def test_the_command_refuses_in_one_sentence(words: list[str], draft: MessageTemplate) -> None:
+    factories.draft(draft.account, key="twice")
+    factories.draft(factories.account("other", channel="2000000005"), key="twice")
+
     with pytest.raises(CommandError) as caught:
         call_command("build_dossier", *words)
 

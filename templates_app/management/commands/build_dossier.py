@@ -19,22 +19,27 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("key", help="the template's key")
-        parser.add_argument("--account", required=True, help="slug")
+        parser.add_argument("--account", help="slug; needed where several accounts have the key")
         parser.add_argument("--template-version", type=int, help="by default the newest")
         parser.add_argument("--language", default="", help=", ".join(LANGUAGES))
         parser.add_argument("--format", default="zip", help="zip or pdf")
         parser.add_argument("--out", help="file or folder to write to; by default here")
 
     def handle(self, *, key: str, **options: Any) -> str:
-        account = OfficialAccount.objects.filter(slug=options["account"]).first()
-        if account is None:
-            raise CommandError(f"There is no account “{options['account']}”.")
-        versions = MessageTemplate.objects.filter(account=account, key=key)
+        slug = options["account"]
+        if slug and not OfficialAccount.objects.filter(slug=slug).exists():
+            raise CommandError(f"There is no account “{slug}”.")
+        versions = MessageTemplate.objects.filter(key=key)
+        if slug:
+            versions = versions.filter(account__slug=slug)
+        slugs = sorted(set(versions.values_list("account__slug", flat=True)))
+        if len(slugs) > 1:
+            raise CommandError(f"Say --account: {', '.join(slugs)} have a template “{key}”.")
         if options["template_version"]:
             versions = versions.filter(version=options["template_version"])
         template = versions.select_related("account").order_by("-version").first()
         if template is None:
-            raise CommandError(f"The account has no such version of a template “{key}”.")
+            raise CommandError(f"There is no such version of a template “{key}”.")
         try:
             name, file = dossier.build(
                 template,
