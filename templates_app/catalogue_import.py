@@ -13,6 +13,7 @@ import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import openpyxl
@@ -28,10 +29,12 @@ from templates_app.content import CATALOGUE_KEY, CATALOGUE_KEY_LIMIT
 from templates_app.models import CatalogueEdition, CatalogueEntry, CatalogueKind
 
 IMPORT = "templates_app.import_catalogue"
+KNOWN_KEYS = Path(__file__).with_name("known_keys_jp.csv")  # of Japan, from LINE's reference
 BYTES_LIMIT = 5 * 1024 * 1024
 ROWS_LIMIT = 20_000
 _SHOWN = 20  # problems in one refusal
 _COLUMNS_LIMIT = 20
+_WORKBOOK = b"PK"  # how a workbook begins; its rows have numbers, the records of a text do not
 NAME_LIMIT = 60  # so that a key and its edition fit into what stands as LINE's reference
 _LOCK = 0x6C6E6361  # any constant of our own: editions are taken in one after the other
 _COLUMNS = {"kind": "kind", "type": "kind", "key": "key", "title": "title", "label": "title",
@@ -136,29 +139,28 @@ def _apply(rows: list[_Row], edition: CatalogueEdition, *, at: datetime) -> Summ
             CatalogueEntry.objects.filter(country=edition.country)}  # fmt: skip
     added: list[CatalogueEntry] = []
     changed: list[CatalogueEntry] = []
-    unchanged: list[CatalogueEntry] = []
+    unchanged: list[int] = []
     for row in rows:
         entry = held.pop((row.kind, row.key), None)
-        if entry is None:
-            added.append(
-                CatalogueEntry(country=edition.country, kind=row.kind, key=row.key,
-                               title=row.title, description=row.description, edition=edition)
-            )  # fmt: skip
-            continue
-        is_same = (entry.title, entry.description, entry.retired_at) == (
+        if entry is not None and (entry.title, entry.description, entry.retired_at) == (
             row.title, row.description, None,
+        ):  # fmt: skip
+            unchanged.append(entry.pk)
+            continue
+        (added if entry is None else changed).append(
+            CatalogueEntry(country=edition.country, kind=row.kind, key=row.key,
+                           title=row.title, description=row.description, edition=edition)
         )  # fmt: skip
-        (unchanged if is_same else changed).append(entry)
-        entry.title, entry.description, entry.retired_at = row.title, row.description, None
-        entry.edition = edition
-    retired = [entry for entry in held.values() if entry.retired_at is None]
-    for entry in retired:
-        entry.retired_at = at
-    CatalogueEntry.objects.bulk_create(added)
-    CatalogueEntry.objects.bulk_update(
-        [*changed, *retired], ["title", "description", "retired_at", "edition"], batch_size=1000
+    retired = [entry.pk for entry in held.values() if entry.retired_at is None]
+    CatalogueEntry.objects.bulk_create(
+        [*added, *changed],
+        batch_size=2000,
+        update_conflicts=True,
+        unique_fields=["country", "kind", "key"],
+        update_fields=["title", "description", "retired_at", "edition"],
     )
-    CatalogueEntry.objects.filter(pk__in=[entry.pk for entry in unchanged]).update(edition=edition)
+    CatalogueEntry.objects.filter(pk__in=retired).update(retired_at=at)
+    CatalogueEntry.objects.filter(pk__in=unchanged).update(edition=edition)
     return Summary(len(added), len(changed), len(retired), len(unchanged))
 
 
@@ -173,6 +175,7 @@ def _read(file: bytes, country: str) -> list[_Row]:
             [_("Let row 1 name the columns kind, key and title, each once; description and"
                " country may follow.")]
         )  # fmt: skip
+    is_workbook = file.startswith(_WORKBOOK)
     rows: list[_Row] = []
     problems: list[str] = []
     first_of: dict[tuple[str, str], int] = {}
@@ -186,11 +189,13 @@ def _read(file: bytes, country: str) -> list[_Row]:
                    given.get("title", ""), given.get("description", ""))  # fmt: skip
         found = list(_wrong(row, given.get("country", ""), country))
         if not found and (first := first_of.setdefault((row.kind, row.key), number)) != number:
-            found = [("key", _("“%(key)s” stands in row %(first)d already.")
-                      % {"key": row.key, "first": first})]  # fmt: skip
+            sentence = (_("“%(key)s” stands in row %(first)d already.") if is_workbook
+                        else _("“%(key)s” stands in record %(first)d already."))  # fmt: skip
+            found = [("key", sentence % {"key": row.key, "first": first})]
+        place = (_("Row %(row)d, column %(column)s: %(problem)s") if is_workbook
+                 else _("Record %(row)d, column %(column)s: %(problem)s"))  # fmt: skip
         problems += [
-            _("Row %(row)d, column %(column)s: %(problem)s")
-            % {"row": number, "column": column, "problem": problem}
+            place % {"row": number, "column": column, "problem": problem}
             for column, problem in found
         ]
         rows.append(row)
@@ -219,7 +224,7 @@ def _wrong(row: _Row, row_country: str, country: str) -> Iterator[tuple[str, str
 
 
 def _cells(file: bytes) -> Iterator[list[str]]:
-    if file.startswith(b"PK"):
+    if file.startswith(_WORKBOOK):
         yield from _workbook(file)
         return
     try:

@@ -6,8 +6,10 @@ from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
 from django.db.models import Count, Model, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern, path
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -58,6 +60,22 @@ class EditionDesk(Desk):
     ordering = ("-id",)
     list_select_related = ("imported_by",)
     readonly_fields = ("imported_by", "imported_at", "sha256", "keys")
+    change_form_outer_before_template = "console/catalogue_edition.html"
+
+    def get_urls(self) -> list[URLPattern]:
+        name = "templates_app_catalogueedition_known"
+        return [path("known/", self._site(self.known), name=name), *super().get_urls()]
+
+    def known(self, request: HttpRequest) -> HttpResponse:
+        """Give the keys of Japan that LINE's reference names, as a file to begin with."""
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        held = catalogue_import.KNOWN_KEYS
+        return HttpResponse(
+            held.read_bytes(),
+            content_type="text/csv; charset=utf-8",
+            headers={"Content-Disposition": f'attachment; filename="{held.name}"'},
+        )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         editions: QuerySet[Any] = super().get_queryset(request).annotate(held=Count("entries"))

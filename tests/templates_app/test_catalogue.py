@@ -181,13 +181,13 @@ def two_sheets() -> bytes:
 
 
 WRONG = {
-    "row 2, column kind": f"{HEADER}\nlayout,a_ja,x,\n",
-    "row 3, column key": f"{HEADER}\nitem,a_ja,x,\nitem,a b,x,\n",
-    "row 2, column key": f"{HEADER}\nitem,,x,\n",
-    "row 3, column key: “a_ja” stands in row 2": f"{HEADER}\nitem,a_ja,x,\nitem,a_ja,y,\n",
-    "row 2, column title": f"{HEADER}\nitem,a_ja,{'x' * 301},\n",
-    "row 2, column description": f"{HEADER}\nitem,a_ja,x,{'x' * 2001}\n",
-    "row 2, column country": "kind,key,title,country\nitem,a_th,x,TH\n",
+    "record 2, column kind": f"{HEADER}\nlayout,a_ja,x,\n",
+    "record 3, column key": f"{HEADER}\nitem,a_ja,x,\nitem,a b,x,\n",
+    "record 2, column key": f"{HEADER}\nitem,,x,\n",
+    "record 3, column key: “a_ja” stands in record 2": f"{HEADER}\nitem,a_ja,x,\nitem,a_ja,y,\n",
+    "record 2, column title": f"{HEADER}\nitem,a_ja,{'x' * 301},\n",
+    "record 2, column description": f"{HEADER}\nitem,a_ja,x,{'x' * 2001}\n",
+    "record 2, column country": "kind,key,title,country\nitem,a_th,x,TH\n",
     "row 1": "key,title\na,b\n",
     "let row 1": "kind,key,title,label\nitem,a,b,c\n",
     "let row 1 name": "",
@@ -381,7 +381,7 @@ def test_a_manager_imports_an_edition_by_the_console(db: None, at: datetime) -> 
         details = {"country": "JP", "name": "2026-11", "source": "LINE's page"}
         return browser.post(add, {**details, "upload": upload}, follow=True)
 
-    assert "Row 2, column kind" in send(f"{HEADER}\nx,a,b,\n").content.decode()
+    assert "Record 2, column kind" in send(f"{HEADER}\nx,a,b,\n").content.decode()
     assert not CatalogueEdition.objects.exists()
     assert "4 keys are new" in send(FIRST).content.decode()
 
@@ -463,3 +463,59 @@ def test_many_editions_are_a_page_of_few_queries(db: None, at: datetime) -> None
     assert "edition 29" in page.content.decode()
     assert len(queries) <= 20
     assert reverse("admin:templates_app_catalogueedition_add") in empty.content.decode()
+
+
+def test_a_line_break_in_quotes_begins_no_record_and_a_sheet_has_rows(
+    db: None, at: datetime
+) -> None:
+    text = f'{HEADER}\nitem,a_ja,"x\ny",\nlayout,b_ja,x,\n'
+    sheet = workbook([["kind", "key", "title"], ["item", "a_ja", "x\ny"], ["layout", "b_ja", "x"]])
+
+    for file, place in ((text, "Record 3, column kind"), (sheet, "Row 3, column kind")):
+        with pytest.raises(catalogue_import.Refused, match=place):
+            load(file, at=at)
+
+
+def test_the_command_lists_every_problem_on_its_line(
+    db: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "keys.csv"
+    file.write_text(f"{HEADER}\n" + "x,y z,t,\n" * 150)
+
+    with pytest.raises(CommandError, match=r"300 problems.*The first 200 are listed"):
+        call_command("import_line_catalogue", str(file), "--country", "JP", "--edition", "x")
+
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 200
+    assert lines[0].startswith("Record 2, column kind")
+
+
+def test_the_known_keys_are_a_file_to_begin_with_for_who_may_import(db: None, at: datetime) -> None:
+    known = reverse("admin:templates_app_catalogueedition_known")
+    manager, author = Client(), Client()
+    manager.force_login(factories.user("manager"))
+    author.force_login(factories.user("author"))
+
+    add = manager.get(reverse("admin:templates_app_catalogueedition_add")).content.decode()
+    file = manager.get(known).content
+
+    assert known in add
+    assert load(file, at=at, name="known")[1].added == 8
+    assert author.get(known).status_code == 403
+
+
+def test_an_edition_of_new_titles_takes_no_more_queries_than_a_small_one(
+    db: None, at: datetime
+) -> None:
+    def queries(name: str, title: str, keys: int) -> int:
+        lines = "".join(f"item,k{n}_ja,{title},\n" for n in range(keys))
+        with CaptureQueriesContext(connection) as held:
+            load(f"{HEADER}\n{lines}", at=at, name=name)
+        return len(held)
+
+    queries("first", "x", 1_500)
+    small = queries("small", "y", 1)
+    large = queries("large", "z", 1_500)
+
+    assert large <= small
+    assert CatalogueEntry.objects.filter(title="z", retired_at=None).count() == 1_500

@@ -10,6 +10,8 @@ from django.utils import timezone
 from lineportal.accounts.models import Country
 from templates_app import catalogue_import
 
+_LISTED = 200  # problems of one file
+
 
 class Command(BaseCommand):
     help = "Take in an edition of LINE's catalogue of template, item and button keys."
@@ -37,7 +39,17 @@ class Command(BaseCommand):
                     at=timezone.now(),
                 )
             except catalogue_import.Refused as refusal:
-                raise CommandError(str(refusal)) from refusal
+                raise CommandError(self._told(refusal)) from refusal
             if options["dry_run"]:
                 transaction.set_rollback(True)
         return f"{edition}: {summary}" + (" Nothing was kept." if options["dry_run"] else "")
+
+    def _told(self, refusal: catalogue_import.Refused) -> str:
+        """Return the one problem, or list the problems one a line and return how many there are."""
+        problems = refusal.problems
+        if len(problems) == 1:
+            return problems[0]
+        for problem in problems[:_LISTED]:
+            self.stderr.write(problem)
+        told = f"The file has {len(problems):,} problems; nothing was changed."
+        return told if len(problems) <= _LISTED else f"{told} The first {_LISTED} are listed."
