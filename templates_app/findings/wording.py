@@ -91,8 +91,8 @@ def _judge_line(line: str, base: str) -> tuple[tuple[str, int, int], ...]:
                 first, last = match.span()
                 said = said[:first] + _TAKEN_OUT * (last - first) + said[last:]
         if lexis.families:
-            for code, span in _by_points(said, lexis):
-                found.setdefault(code, span)
+            for code, place in _by_points(said, lexis):
+                found.setdefault(code, place)
             continue
         for code, pattern in lexis.acts:
             for match in _matches(pattern, said, name):
