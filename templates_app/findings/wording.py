@@ -122,8 +122,8 @@ def _by_points(text: str, lexis: lexicon.Lexicon) -> Iterator[tuple[str, tuple[i
 def points(text: str, first: int, last: int, lexis: lexicon.Lexicon) -> int:
     """Return the points of the sentence at `first` to `last` of a line, the sentences before known.
 
-    A family counts once for each different wording, three times at most. The family `base` is
-    what every sentence has, `before` is looked for in the sentences before.
+    A family counts once for each different wording, three times at most unless it is of single
+    words. The family `base` is what every sentence has, `before` is looked for in what precedes.
     """
     sentence = text[first:last].strip()
     total = 0
@@ -132,7 +132,8 @@ def points(text: str, first: int, last: int, lexis: lexicon.Lexicon) -> int:
             total += family.points * bool(family.pattern.search(text, 0, first))
         else:
             said = {match.group().lower() for match in family.pattern.finditer(sentence)}
-            total += family.points * min(len(said), _MOST)
+            most = len(said) if family.name == "words" else _MOST
+            total += family.points * min(len(said), most)
     return total
 
 
