@@ -3,6 +3,8 @@
 A file in `words/` has sections: `[class NAME]` (words that patterns name as `<NAME>`), `[facts]`
 (phrases that state a fact of the reader's own transaction: taken out before anything is looked
 for), `[receipt]` (labels of rows that state amounts) and one section per finding code.
+Where it has `[points]` (families of words that speak for or against promotion), the points of a
+sentence decide, and the codes' sections only name what a promotional sentence does.
 """
 
 from __future__ import annotations
@@ -30,6 +32,17 @@ _SENTENCE_END = ".!?。!?\n"
 _GAP = rf"(?:[^{_SENTENCE_END}]|\.(?=\d))"
 _CLASS = re.compile(r"<([a-z_]+)>")
 _SECTION = re.compile(r"\[(class )?([a-z_]+)\]")
+_NEVER = re.compile(r"(?!)")
+_FAMILY = re.compile(r"(?P<points>[+-]\d+) (?P<name>[a-z_]+): (?P<patterns>.+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """Words that speak for (points above 0) or against promotion, each as often as it differs."""
+
+    points: int
+    name: str
+    pattern: re.Pattern[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +54,7 @@ class Lexicon:
     hints: tuple[re.Pattern[str], ...]  # one for each line; a sentence with several persuades
     service: re.Pattern[str]  # words of notices; a sentence with one is no persuasion
     acts: tuple[tuple[str, re.Pattern[str]], ...]  # (code, pattern)
+    families: tuple[Family, ...]  # none: hints persuade, and acts decide
 
 
 @cache
@@ -51,15 +65,20 @@ def load(language: str) -> Lexicon:
     fold: Callable[[str], str] = characters.fold if language == "zh_Hant" else str
     whole_words = language == "en"
     classes = _expand_all(named, fold)
+    families = tuple(
+        Family(int(hit["points"]), hit["name"], made)
+        for hit in map(_FAMILY.fullmatch, sections.pop("points", []))
+        if hit
+        for made in [_compile(hit["patterns"].split(" / "), classes, whole_words=whole_words)]
+    )
     made = {
         name: [_compile(part.split(" / "), classes, whole_words=whole_words) for part in parts]
         for name, parts in _joined(sections, fold).items()
     }
     facts, hints = tuple(made.pop("facts")), tuple(made.pop("hints", ()))
-    [receipt], [service] = made.pop("receipt"), made.pop("service")
-    return Lexicon(
-        facts, receipt, hints, service, tuple((code, act) for code, [act] in made.items())
-    )
+    [receipt], [service] = made.pop("receipt"), made.pop("service", [_NEVER])
+    acts = tuple((code, act) for code, [act] in made.items())
+    return Lexicon(facts, receipt, hints, service, acts, families)
 
 
 def _joined(sections: dict[str, list[str]], fold: Callable[[str], str]) -> dict[str, list[str]]:

@@ -41,6 +41,7 @@ _CLAUSES = {
     "ja": (re.compile(r"[,、]"), 2),
 }
 _TAKEN_OUT = "▪"
+_MOST = 3  # different wordings of one family that count
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +90,10 @@ def _judge_line(line: str, base: str) -> tuple[tuple[str, int, int], ...]:
             for match in _matches(fact, original, name):
                 first, last = match.span()
                 said = said[:first] + _TAKEN_OUT * (last - first) + said[last:]
+        if lexis.families:
+            for code, place in _by_points(said, lexis):
+                found.setdefault(code, place)
+            continue
         for code, pattern in lexis.acts:
             for match in _matches(pattern, said, name):
                 found.setdefault(code, match.span())
@@ -98,6 +103,38 @@ def _judge_line(line: str, base: str) -> tuple[tuple[str, int, int], ...]:
     return tuple(
         sorted((code, kept[first], kept[last - 1] + 1) for code, (first, last) in found.items())
     )
+
+
+def _by_points(text: str, lexis: lexicon.Lexicon) -> Iterator[tuple[str, tuple[int, int]]]:
+    """Yield what the sentences do whose words have more points for promotion than against it."""
+    for sentence in _SENTENCE.finditer(text):
+        first, last = sentence.span()
+        if not _LATIN.search(sentence.group()) or points(text, first, last, lexis) <= 0:
+            continue
+        acts = [
+            (code, match.span())
+            for code, pattern in lexis.acts
+            if (match := pattern.search(text, first, last))
+        ]
+        yield from acts or [(_INVITATION, (first, last))]
+
+
+def points(text: str, first: int, last: int, lexis: lexicon.Lexicon) -> int:
+    """Return the points of the sentence at `first` to `last` of a line, the sentences before known.
+
+    A family counts once for each different wording, three times at most unless it is of single
+    words. The family `base` is what every sentence has, `before` is looked for in what precedes.
+    """
+    sentence = text[first:last].strip()
+    total = 0
+    for family in lexis.families:
+        if family.name == "before":
+            total += family.points * bool(family.pattern.search(text, 0, first))
+        else:
+            said = {match.group().lower() for match in family.pattern.finditer(sentence)}
+            most = len(said) if family.name == "words" else _MOST
+            total += family.points * min(len(said), most)
+    return total
 
 
 def _persuasion(text: str, lexis: lexicon.Lexicon, language: str) -> tuple[int, int] | None:

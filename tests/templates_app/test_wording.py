@@ -133,7 +133,7 @@ def test_a_word_file_has_every_section(language: str) -> None:
         "promotional_invitation",
     ]  # fmt: skip
     assert lexis.facts
-    assert len(lexis.hints) >= 5
+    assert len(lexis.hints) >= 5 or len(lexis.families) >= 5
 
 
 def test_folding_keeps_the_length() -> None:
