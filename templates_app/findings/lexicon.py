@@ -118,7 +118,7 @@ def _to_regex(pattern: str, classes: dict[str, str]) -> str:
     ` .. ` is up to 25 characters of the same sentence, ` ... ` up to 70; `\\~` is a word's edge;
     a blank is any white space; round brackets only group.
     """
-    regex = re.sub(r"\((?!\?)", "(?:", pattern)
+    regex = re.sub(r"(?<!\\)\((?!\?)", "(?:", pattern)
     regex = regex.replace("\\~", "()")
     regex = re.sub(r"\s+\.\.\.\s+", lambda _: f"{_GAP}{{0,70}}?", regex)
     regex = re.sub(r"\s+\.\.\s+", lambda _: f"{_GAP}{{0,25}}?", regex)

@@ -15,7 +15,7 @@ from templates_app.content import PLACEHOLDER
 from templates_app.findings import characters, lexicon, words_of_thai
 
 _LINK = re.compile(
-    r"(?:https?://|www\.)\S+|\b[\w-]+(?:\.[\w-]+)*\.(?:com|net|org|co|th|tw|jp|me)\b\S*"
+    r"(?:https?://|www\.)\S+|[\w.+-]+@[\w-]+(?:\.[\w-]+)+|\b[\w-]+(?:\.[\w-]+)*\.(?:com|net|org|co|th|tw|jp|me)\b\S*"
 )
 _ROW = re.compile(r"\s*(?P<label>[^::\n{}.!?。!?]{1,40}?)\s*[::]\s*(?P<value>\S.*)")
 _BARE = re.compile(
