@@ -40,6 +40,8 @@ _CLAUSES = {
     "zh_Hant": (re.compile(r"[,、]"), 2),
     "ja": (re.compile(r"[,、]"), 2),
 }
+# Points above this promote; a notice in unusual words has a few.
+_MARGIN = 2
 _TAKEN_OUT = "▪"
 _MOST = 3  # different wordings of one family that count
 
@@ -109,7 +111,7 @@ def _by_points(text: str, lexis: lexicon.Lexicon) -> Iterator[tuple[str, tuple[i
     """Yield what the sentences do whose words have more points for promotion than against it."""
     for sentence in _SENTENCE.finditer(text):
         first, last = sentence.span()
-        if not _LATIN.search(sentence.group()) or points(text, first, last, lexis) <= 0:
+        if not _LATIN.search(sentence.group()) or points(text, first, last, lexis) <= _MARGIN:
             continue
         acts = [
             (code, match.span())

@@ -179,7 +179,7 @@ CONTENT = {
     "title": "พัสดุของคุณมาถึงแล้ว",
     "greeting": "親愛的{{name}}您好，您的包裹已送達",
     "items": [{"label": "お届け先", "value": "ﾄｳｷｮｳ {{no}}"}],
-    "explanation": 'Say "hello" to 100%_sure Straße',
+    "explanation": 'Please keep "hello" for 100%_sure Straße',
     "buttons": [{"label": "Track", "url": "https://example.com/t/{{no}}"}],
 }
 
