@@ -35,6 +35,11 @@ def missing(brief: Brief) -> list[str]:
     return [name for name in WANTED if not getattr(brief, name)]
 
 
+def is_open(template: MessageTemplate) -> bool:
+    """Return whether the brief can still be written: until the version is decided on."""
+    return template.state in (State.DRAFT, State.SUBMITTED)
+
+
 @transaction.atomic
 def write(
     template: MessageTemplate, *, changes: Mapping[str, Any], by: User, at: datetime
@@ -46,7 +51,7 @@ def write(
     """
     access.require(by, workflow.CHANGE, template.account_id)
     template = workflow.locked(template)
-    if template.state not in (State.DRAFT, State.SUBMITTED):
+    if not is_open(template):
         raise workflow.WrongState(
             _("The brief of a decided version stays as it was; revise the version instead.")
         )

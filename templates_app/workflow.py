@@ -233,6 +233,16 @@ def current_hash(template: MessageTemplate) -> str:
     )
 
 
+def may_edit(template: MessageTemplate, user: User) -> bool:
+    """Return whether the person may change this version's words now."""
+    return template.state == State.DRAFT and access.may(user, CHANGE, template.account_id)
+
+
+def may_waive(template: MessageTemplate, user: User) -> bool:
+    """Return whether the person may waive this version's findings now."""
+    return template.state == State.DRAFT and access.may(user, WAIVE, template.account_id)
+
+
 def available_acts(template: MessageTemplate, user: User) -> list[str]:
     """Return the names of the acts that this person may do on this version now, for buttons."""
 
@@ -244,7 +254,8 @@ def available_acts(template: MessageTemplate, user: User) -> list[str]:
 
     acts: list[str] = []
     if template.state == State.DRAFT:
-        acts += ["edit"] * may(CHANGE) + ["submit"] * may(SUBMIT) + ["waive"] * may(WAIVE)
+        acts += ["edit"] * may_edit(template, user) + ["submit"] * may(SUBMIT)
+        acts += ["waive"] * may_waive(template, user)
     if template.state == State.SUBMITTED:
         acts += ["recall"] * may(SUBMIT)
         acts += ["approve"] * (may(REVIEW) and not _wrote(template, user))

@@ -76,7 +76,7 @@ def preview(desk: Desk, request: HttpRequest) -> HttpResponse:
 
 
 def _may_edit(template: MessageTemplate, request: HttpRequest) -> bool:
-    return "edit" in workflow.available_acts(template, user_of(request))
+    return workflow.may_edit(template, user_of(request))
 
 
 def _refused(desk: Desk, request: HttpRequest, template: MessageTemplate) -> HttpResponse:

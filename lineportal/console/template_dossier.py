@@ -17,7 +17,7 @@ from lineportal.console.base import ActForm, user_of
 from lineportal.console.template_parts import Act, Part
 from templates_app import briefs, dossier, workflow
 from templates_app.dossier_words import LANGUAGES
-from templates_app.models import Brief, MessageTemplate, State
+from templates_app.models import MessageTemplate
 
 LABELS: dict[str, Any] = {
     "use_case": _("Use case"),
@@ -92,8 +92,7 @@ def panel(template: MessageTemplate, request: HttpRequest) -> dict[str, Any]:
 def available(template: MessageTemplate, user: User) -> Sequence[str]:
     """Return the acts of this part that the person may do now."""
     acts = []
-    is_open = template.state in (State.DRAFT, State.SUBMITTED)
-    if is_open and access.may(user, workflow.CHANGE, template.account_id):
+    if briefs.is_open(template) and access.may(user, workflow.CHANGE, template.account_id):
         acts.append("brief")
     if access.may(user, dossier.BUILD, template.account_id):
         acts.append("dossier")
@@ -105,7 +104,7 @@ def _write(template: MessageTemplate, *, by: User, at: datetime, **changes: Any)
 
 
 def _initial(template: MessageTemplate) -> dict[str, Any]:
-    return briefs.as_dict(Brief.objects.filter(template=template).first() or Brief())
+    return briefs.as_dict(briefs.of(template))
 
 
 def _hand_out(

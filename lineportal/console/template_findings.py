@@ -8,11 +8,10 @@ from django import forms
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from lineportal.accounts import access
-from lineportal.console.base import ActForm
+from lineportal.console.base import ActForm, user_of
 from lineportal.console.template_parts import Act, Part
 from templates_app import waivers, workflow
-from templates_app.models import MessageTemplate, State
+from templates_app.models import MessageTemplate
 
 
 class WaiveForm(ActForm):
@@ -30,8 +29,7 @@ def panel(template: MessageTemplate, request: HttpRequest) -> dict[str, Any]:
     return {
         "judged": judged,
         "barring": sum(each.bars for each in judged),
-        "may_waive": template.state == State.DRAFT
-        and access.may(request.user, workflow.WAIVE, template.account_id),
+        "may_waive": workflow.may_waive(template, user_of(request)),
     }
 
 

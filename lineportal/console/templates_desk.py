@@ -194,8 +194,7 @@ class TemplateDesk(Desk):
 
     def buttons(self, obj: Any, request: HttpRequest) -> list[dict[str, Any]]:
         buttons = super().buttons(obj, request)
-        is_draft = obj.state == State.DRAFT
-        if is_draft and access.may(request.user, workflow.CHANGE, obj.account_id):
+        if workflow.may_edit(obj, user_of(request)):
             url = reverse("admin:templates_app_messagetemplate_edit", args=[obj.pk])
             buttons.insert(0, {"url": url, "label": _("Edit"), "asks": True, "look": "plain"})
         return buttons
