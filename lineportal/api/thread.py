@@ -77,7 +77,7 @@ class ThreadEntryOut(serializers.Serializer[thread.Line]):
         return [who.username for who in line.mentioned]
 
     def get_not_mailed(self, line: thread.Line) -> list[str]:
-        return [who.username for who in line.mentioned if not who.email]
+        return [who.username for who in thread.without_address(line.mentioned)]
 
 
 class ThreadActs:
