@@ -42,6 +42,10 @@ class Form(StrEnum):
     PDF = "pdf"
     ZIP = "zip"
 
+    @property
+    def content_type(self) -> str:
+        return f"application/{self.value}"
+
 
 @transaction.atomic
 def build(

@@ -18,8 +18,6 @@ from templates_app import briefs, dossier
 from templates_app.dossier_words import LANGUAGES
 from templates_app.models import Brief
 
-CONTENT_TYPES = {"pdf": "application/pdf", "zip": "application/zip"}
-
 
 class BriefIO(serializers.ModelSerializer[Brief]):
     missing = serializers.SerializerMethodField(help_text="what a good dossier also says")
@@ -77,6 +75,6 @@ class Dossiers:
             language=given.validated_data["language"],
             form=form,
         )
-        answer = HttpResponse(file, content_type=CONTENT_TYPES[form])
+        answer = HttpResponse(file, content_type=dossier.Form(form).content_type)
         answer["Content-Disposition"] = f'attachment; filename="{name}"'
         return answer

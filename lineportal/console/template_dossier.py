@@ -28,7 +28,6 @@ LABELS: dict[str, Any] = {
     "contact_email": _("Contact's e-mail"),
     "contact_phone": _("Contact's phone"),
 }
-CONTENT_TYPES = {"pdf": "application/pdf", "zip": "application/zip"}
 
 
 class BriefForm(ActForm):
@@ -111,7 +110,7 @@ def _hand_out(
     template: MessageTemplate, *, by: User, at: datetime, language: str, form: str
 ) -> HttpResponse:
     name, file = dossier.build(template, by=by, at=at, language=language, form=form)
-    answer = HttpResponse(file, content_type=CONTENT_TYPES[form])
+    answer = HttpResponse(file, content_type=dossier.Form(form).content_type)
     answer["Content-Disposition"] = f'attachment; filename="{name}"'
     return answer
 
