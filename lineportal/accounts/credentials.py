@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -23,10 +23,10 @@ class UnreadableCredentials(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Signers:
-    """An account, and every secret that may have signed a webhook of it at a moment."""
+    """An account, and all credentials that may vouch for a webhook of it at a moment."""
 
     account_id: int
-    secrets: tuple[str, ...] = field(repr=False)
+    credentials: tuple[Mapping[str, str], ...] = field(repr=False)
 
 
 def seal(credentials: Mapping[str, str]) -> str:
@@ -51,11 +51,17 @@ def of(road: Road) -> dict[str, str]:
     return open_sealed(road.credentials)
 
 
-def replace(road: Road, credentials: Mapping[str, str], *, at: datetime) -> None:
-    """Store new credentials; a changed webhook secret stays valid for 72 hours."""
-    old_secret = of(road).get("channel_secret", "")
-    if old_secret and old_secret != credentials.get("channel_secret"):
-        road.previous_secret = seal({"channel_secret": old_secret})
+def replace(
+    road: Road, credentials: Mapping[str, str], *, for_webhooks: Collection[str], at: datetime
+) -> None:
+    """Store new credentials; what webhooks are verified with stays valid for 72 hours.
+
+    `for_webhooks` are the names of those.
+    """
+    before = of(road)
+    old = {name: before[name] for name in sorted(for_webhooks) if before.get(name)}
+    if old and any(credentials.get(name) != value for name, value in old.items()):
+        road.previous_secret = seal(old)
         road.previous_secret_until = at + OLD_SECRET_LIFE
     road.credentials = seal(credentials)
     road.credentials_version += 1
@@ -83,8 +89,8 @@ def webhook_signers(webhook_id: str, *, provider: str, at: datetime) -> Signers 
     if not rows:
         return None
     sealed = [token for _pk, *tokens in rows for token in tokens if token]
-    secrets = [open_sealed(token).get("channel_secret", "") for token in sealed]
-    return Signers(rows[0][0], tuple(secret for secret in dict.fromkeys(secrets) if secret))
+    # Both roads of an account mostly have the same.
+    return Signers(rows[0][0], tuple(open_sealed(token) for token in dict.fromkeys(sealed)))
 
 
 def _keys() -> MultiFernet:

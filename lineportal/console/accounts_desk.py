@@ -43,9 +43,7 @@ class AccountForm(forms.ModelForm[OfficialAccount]):
     )
     api_base_url = forms.CharField(label=gettext_lazy("Provider address"), required=False,
         help_text=gettext_lazy("Empty for LINE's own."))  # fmt: skip
-    rate_per_second = forms.IntegerField(
-        label=gettext_lazy("Messages a second"), initial=routing.DEFAULT_RATE
-    )
+    rate_per_second = forms.IntegerField(label=gettext_lazy("Messages a second"), initial=500)
 
     class Meta:
         model = OfficialAccount

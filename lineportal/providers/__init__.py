@@ -1,15 +1,10 @@
-"""The providers we can send through, and what each is supported for."""
+"""The providers we can send through. Adding one is its file and a line here."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
+from lineportal.providers.base import Provider
 from lineportal.providers.line import LineProvider
 
-PROVIDERS: Mapping[str, type[LineProvider]] = {"line": LineProvider}
-
-# (provider, service) -> countries of the Official Account
-SUPPORTED: Mapping[tuple[str, str], tuple[str, ...]] = {
-    ("line", "lon"): ("JP", "TH", "TW"),
-    ("line", "oa"): ("JP", "TH", "TW"),
-}
+PROVIDERS: Mapping[str, type[Provider]] = {each.name: each for each in (LineProvider,)}

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import aiohttp
 
-from lineportal.providers.base import FaultScope, Outcome, SendResult
+from lineportal.providers.outcomes import FaultScope, Outcome, SendResult
 
 DETAIL_LIMIT = 300
 CONNECT_SECONDS = 5.0
@@ -39,6 +39,7 @@ class Answer:
     status: int
     headers: Mapping[str, str]
     body: bytes
+    is_whole: bool = True  # the body too
 
 
 def session(*, connections: int) -> aiohttp.ClientSession:
@@ -64,21 +65,48 @@ async def post(
 
     Once the headers are whole the status decides, so a body that breaks off is an answer too.
     """
+    return await request(
+        session, "POST", url, data=data, headers=headers, total_seconds=total_seconds,
+        connect_seconds=connect_seconds,
+    )  # fmt: skip
+
+
+async def request(
+    session: aiohttp.ClientSession,
+    method: str,
+    url: str,
+    *,
+    data: bytes | Mapping[str, str] | None = None,
+    params: Mapping[str, str] | None = None,
+    headers: Mapping[str, str],
+    total_seconds: float,
+    connect_seconds: float,
+    answer_limit: int = ANSWER_LIMIT,
+) -> Answer | SendResult:
+    """Ask once, as `post` does; of the answer's body at most `answer_limit` bytes are read."""
     if session.closed:
         return _unsent("closed")
     # `connect` spans waiting for a free connection, DNS, TCP and TLS.
     timeout = _timeout(total_seconds, connect_seconds)
     try:
-        async with session.post(
-            url, data=data, headers=headers, allow_redirects=False, timeout=timeout
+        async with session.request(
+            method,
+            url,
+            data=data,
+            params=params,
+            headers=headers,
+            allow_redirects=False,
+            timeout=timeout,
         ) as response:
             content, body = response.content, b""
+            is_whole = True
             try:
-                while not content.at_eof() and len(body) < ANSWER_LIMIT:
-                    body += await content.read(ANSWER_LIMIT - len(body))
+                while not content.at_eof() and len(body) < answer_limit:
+                    body += await content.read(answer_limit - len(body))
             except (aiohttp.ClientError, OSError, TimeoutError):
-                pass  # cut short; see above
-            return Answer(response.status, response.headers, body)
+                is_whole = False
+            is_whole = is_whole and content.at_eof()
+            return Answer(response.status, response.headers, body, is_whole)
     except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
         return failure(error)
 

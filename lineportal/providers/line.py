@@ -12,10 +12,9 @@ import hashlib
 import hmac
 import json
 import re
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 import aiohttp
@@ -23,23 +22,23 @@ import aiohttp
 from lineportal.providers import http
 from lineportal.providers.base import (
     BadSignature,
+    Check,
     Event,
     FaultScope,
     Outcome,
     OutgoingMessage,
+    Provider,
     SendResult,
+    Serves,
+    Setting,
     UnreadableWebhook,
     WireRequest,
 )
 
-API = "https://api.line.me"
 FLEXIBLE_PATH = "/bot/pnp/push"
 TEMPLATED_PATH = "/v2/bot/message/pnp/templated/push"
 PUSH_PATH = "/v2/bot/message/push"
 TOKEN_PATH = "/oauth2/v3/token"  # noqa: S105 - an address
-
-REQUIRED = frozenset({"channel_id", "channel_secret"})
-OPTIONAL = frozenset({"channel_access_token"})
 
 _TOKEN_RESERVE_SECONDS = 300.0  # a stateless token lives 15 minutes; renewed after 10
 _TOKEN_LIFE = 600.0
@@ -47,6 +46,7 @@ _TOKEN_CODE = "token"  # noqa: S105 - a result's code
 _QUOTA_WORDS = "monthly limit"  # LINE's two kinds of 429 differ in their text only
 _UNKNOWN_USER = "Failed to send messages"  # push 400: the user id is unknown to this channel
 _JSON = "application/json"
+COUNTRIES = ("JP", "TH", "TW")
 _USER_ID = re.compile("U[0-9a-f]{32}")
 _TAG = re.compile(
     "[0-9a-f]{8}(-?)[0-9a-f]{4}\\1[0-9a-f]{4}\\1[0-9a-f]{4}\\1[0-9a-f]{12}", re.IGNORECASE
@@ -60,33 +60,33 @@ _UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, OverflowError, O
 _KINDS = {"delivery": "delivered", "follow": "follow", "unfollow": "unfollow"}
 
 
-class BadCredentials(Exception):
-    """The credentials are not what this provider needs; the text says which."""
-
-
-class LineProvider:
+class LineProvider(Provider):
     name = "line"
+    title = "LINE"
+    api = "https://api.line.me"
+    own_hosts = re.compile("api[.]line[.]me")
+    serves: ClassVar = {
+        "lon": Serves(COUNTRIES, frozenset({"bubble", "catalogue", "flex"}), has_receipts=True),
+        "oa": Serves(COUNTRIES, frozenset({"text", "flex"}), has_receipts=False),
+    }
+    settings = (
+        Setting("channel_id", "Channel id", is_required=True, is_secret=False),
+        Setting("channel_secret", "Channel secret", is_required=True),
+        Setting(
+            "channel_access_token",
+            "Channel access token",
+            help="Empty: short-lived tokens are fetched, as LINE advises.",
+        ),
+    )
+    sender_setting = "channel_id"
+    webhook_settings = frozenset({"channel_secret"})
     ceiling_per_second = 2000
+    default_rate = 500
     may_repeat = frozenset({"oa"})
+    counts_in_zone = 9
 
-    def __init__(
-        self,
-        credentials: Mapping[str, str],
-        *,
-        api_base_url: str = "",
-        clock: Callable[[], float] = time.monotonic,
-        total_seconds: float = http.TOTAL_SECONDS,
-        connect_seconds: float = http.CONNECT_SECONDS,
-    ) -> None:
-        """`total_seconds` bounds a whole `send`, with fetching a token and a second try in it."""
-        check_credentials(credentials)
-        self._channel_id = credentials["channel_id"]
-        self._channel_secret = credentials["channel_secret"]
-        self._fixed_token = credentials.get("channel_access_token", "")
-        self._base = (api_base_url or API).rstrip("/")
-        self._clock = clock
-        self._total_seconds = total_seconds
-        self._connect_seconds = connect_seconds
+    def __init__(self, credentials: Mapping[str, str], **options: Any) -> None:
+        super().__init__(credentials, **options)
         self._token = ""
         self._token_until = 0.0
         self._token_lock = asyncio.Lock()
@@ -108,7 +108,7 @@ class LineProvider:
                 text = f'{{"to":"{to}",{message.body[1:-1]}{unit}}}'
             else:
                 path = FLEXIBLE_PATH
-                text = f'{{"to":"{to}","messages":[{message.body}]}}'
+                text = f'{{"to":"{to}","messages":[{message.body}]{unit}}}'
         return WireRequest("POST", path, {"Content-Type": _JSON, **headers}, text.encode())
 
     async def send(
@@ -122,9 +122,13 @@ class LineProvider:
         That second post is no repeat: 401 surely sent nothing.
         """
         request = request or self.wire(message)
-        ends_at = self._clock() + self._total_seconds
+        ends_at = self.clock() + self.total_seconds
         result = await self._send_once(session, message, request, ends_at)
-        if result.http_status == 401 and result.code != _TOKEN_CODE and not self._fixed_token:
+        if (
+            result.http_status == 401
+            and result.code != _TOKEN_CODE
+            and not self.given["channel_access_token"]
+        ):
             result = await self._send_once(session, message, request, ends_at)
         return result
 
@@ -138,8 +142,8 @@ class LineProvider:
         token = await self._access_token(session, ends_at)
         if isinstance(token, SendResult):
             return token
-        left = round(ends_at - self._clock(), 1)  # few lengths, so that each is made once
-        if left < self._total_seconds / 2:  # a post cut off by us would be uncertain
+        left = round(ends_at - self.clock(), 1)  # few lengths, so that each is made once
+        if left < self.total_seconds / 2:  # a post cut off by us would be uncertain
             return SendResult(
                 Outcome.UNAVAILABLE,
                 code=_TOKEN_CODE,
@@ -147,11 +151,11 @@ class LineProvider:
             )
         answer = await http.post(
             session,
-            f"{self._base}{request.path}",
+            f"{self.base}{request.path}",
             data=request.body,
             headers={**request.headers, "Authorization": f"Bearer {token}"},
             total_seconds=left,
-            connect_seconds=self._connect_seconds,
+            connect_seconds=self.connect_seconds,
         )
         if isinstance(answer, SendResult):
             return answer
@@ -167,7 +171,7 @@ class LineProvider:
         words, details = _words_of(answer.body)
 
         def result(outcome: Outcome, code: str = "", **more: Any) -> SendResult:
-            hidden = (token, self._channel_secret, message.address)
+            hidden = (token, self.given["channel_secret"], message.address)
             return SendResult(
                 outcome,
                 http_status=status,
@@ -203,11 +207,11 @@ class LineProvider:
         self, session: aiohttp.ClientSession, ends_at: float
     ) -> str | SendResult:
         """Return a token, or why there is none; one fetch at a time for all senders."""
-        if self._fixed_token:
-            return self._fixed_token
+        if self.given["channel_access_token"]:
+            return self.given["channel_access_token"]
         fetches = self._fetches
         async with self._token_lock:
-            if self._token and self._clock() < self._token_until:
+            if self._token and self.clock() < self._token_until:
                 return self._token
             # Who waited for a fetch that failed takes its failure; else each would wait in turn.
             if self._fetches == fetches:
@@ -220,15 +224,15 @@ class LineProvider:
     ) -> str | SendResult:
         answer = await http.post(
             session,
-            f"{self._base}{TOKEN_PATH}",
+            f"{self.base}{TOKEN_PATH}",
             data={
                 "grant_type": "client_credentials",
-                "client_id": self._channel_id,
-                "client_secret": self._channel_secret,
+                "client_id": self.given["channel_id"],
+                "client_secret": self.given["channel_secret"],
             },
             headers={},
-            total_seconds=max(ends_at - self._clock(), 0.001),
-            connect_seconds=self._connect_seconds,
+            total_seconds=max(ends_at - self.clock(), 0.001),
+            connect_seconds=self.connect_seconds,
         )
         if isinstance(answer, SendResult):
             return answer if answer.outcome is Outcome.FAULT else _no_token(None)
@@ -242,19 +246,30 @@ class LineProvider:
         if not isinstance(token, str) or not token or _NOT_VISIBLE.search(token):
             return _no_token(None)
         reserve = _TOKEN_RESERVE_SECONDS
-        self._token, self._token_until = token, self._clock() + min(life - reserve, _TOKEN_LIFE)
+        self._token, self._token_until = token, self.clock() + min(life - reserve, _TOKEN_LIFE)
         return token
 
+    async def check(
+        self, session: aiohttp.ClientSession, *, service: str, webhook_url: str
+    ) -> list[Check]:
+        """Look whether LINE gives an access token for the channel."""
+        token = await self._access_token(session, self.clock() + self.total_seconds)
+        if isinstance(token, SendResult):
+            return [Check("token", False, token.detail)]
+        return [Check("token", True, "LINE gave an access token for the channel.")]
+
     @staticmethod
-    def verify(body: bytes, headers: Mapping[str, str], secrets: Sequence[str]) -> None:
+    def verify(
+        body: bytes, headers: Mapping[str, str], signers: Sequence[Mapping[str, str]]
+    ) -> None:
         """Raise BadSignature unless one of the channel secrets signed the raw body."""
         lowered = {name.lower(): value for name, value in headers.items()}
         given = lowered.get("x-line-signature", "").encode(errors="replace")
         # A blank secret is none: anybody could sign with it.
         is_signed = [
             hmac.compare_digest(signature(body, secret).encode(), given)
-            for secret in secrets
-            if secret
+            for signer in signers
+            if (secret := signer.get("channel_secret"))
         ]
         if not any(is_signed):
             raise BadSignature
@@ -277,22 +292,6 @@ class LineProvider:
         if problem:
             raise UnreadableWebhook(problem, found)
         return found
-
-
-def check_credentials(credentials: Mapping[str, str]) -> None:
-    """Raise BadCredentials unless these are LINE's."""
-    if missing := sorted(name for name in REQUIRED if not credentials.get(name)):
-        raise BadCredentials(f"LINE needs the credential {' and '.join(missing)}.")
-    if unknown := sorted(set(credentials) - REQUIRED - OPTIONAL):
-        raise BadCredentials(
-            f"LINE has no credential {', '.join(unknown)}; give"
-            f" {', '.join(sorted(REQUIRED | OPTIONAL))}."
-        )
-    if broken := sorted(name for name, value in credentials.items() if _NOT_VISIBLE.search(value)):
-        raise BadCredentials(
-            f"LINE's credential {' and '.join(broken)} has a space, a line break or a letter that"
-            " none of LINE's has; copy it again from the LINE Developers Console."
-        )
 
 
 def phone_hash(e164: str) -> str:

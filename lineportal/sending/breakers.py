@@ -18,11 +18,10 @@ from lineportal.providers.base import FaultScope, Outcome, SendResult
 from lineportal.sending import campaigns, pacing, policies
 from lineportal.sending.models import Campaign, StopCode, Stroke
 from lineportal.sending.outbox import Sent
+from lineportal.sending.receipts import Fault
 
 ATTEMPTS = 200  # that a rate is taken over at least
 _STROKES = 400  # read at most to find them
-
-_CODES = {FaultScope.ACCOUNT: StopCode.ACCOUNT, FaultScope.TEMPLATE: StopCode.TEMPLATE}
 
 
 def is_shared(result: SendResult) -> bool:
@@ -46,7 +45,17 @@ def react(road: Road, sent: Sequence[Sent], *, at: datetime) -> bool:
             pacing.slow_down(road, at=at, retry_after_seconds=throttled[0].retry_after_seconds)
     for each in sent:
         if each.result.outcome is Outcome.FAULT and is_shared(each.result):
-            _stop_for_fault(road, each, at=at)
+            is_of_template = each.result.scope is FaultScope.TEMPLATE
+            stop_for(
+                Fault(
+                    road.account_id,
+                    road.service,
+                    each.message.template_id if is_of_template else None,
+                    each.result.code or str(each.result.http_status),
+                    each.result.detail,
+                ),
+                at=at,
+            )
     if outcomes & {Outcome.REFUSED, Outcome.UNCERTAIN}:
         for campaign_id in {each.message.campaign_id for each in sent}:
             if campaign_id is not None:
@@ -71,17 +80,20 @@ def rates(campaign: Campaign) -> tuple[int, int, int]:
     return attempts, refused, uncertain
 
 
-def _stop_for_fault(road: Road, fault: Sent, *, at: datetime) -> None:
+def stop_for(fault: Fault, *, at: datetime) -> None:
+    """Pause the running campaigns that a fault concerns: of an account, or of one template."""
     running = Campaign.objects.filter(
-        account=road.account,
+        account=fault.account_id,
         state=Campaign.State.RUNNING,
-        template__service=road.service,
+        template__service=fault.service,
     )
-    if fault.result.scope is FaultScope.TEMPLATE:
-        running = running.filter(template_id=fault.message.template_id)
-    reason = f"{road.provider}: {_words(fault.result)}"
+    code = StopCode.ACCOUNT
+    if fault.template_id is not None:
+        running, code = running.filter(template_id=fault.template_id), StopCode.TEMPLATE
+    road = Road.objects.get(account=fault.account_id, service=fault.service)
+    reason = f"{road.provider}: {fault.detail or fault.code}"
     for campaign in running:
-        _pause(campaign, _CODES[fault.result.scope], reason, at=at)
+        _pause(campaign, code, reason, at=at)
 
 
 def _stop_for_rate(campaign_id: int, *, at: datetime) -> None:
@@ -116,7 +128,3 @@ def _stop_for_rate(campaign_id: int, *, at: datetime) -> None:
 def _pause(campaign: Campaign, code: StopCode, reason: str, *, at: datetime) -> None:
     with contextlib.suppress(campaigns.WrongState):  # somebody paused or ended it meanwhile
         campaigns.pause(campaign, by=None, at=at, reason=reason, code=code)
-
-
-def _words(result: SendResult) -> str:
-    return result.detail or result.code or str(result.http_status)

@@ -24,6 +24,7 @@ from lineportal.sending import (
     lanes,
     own_history,
     policies,
+    routing,
     saved_audiences,
 )
 from lineportal.sending.models import Campaign, Message, StopCode
@@ -301,6 +302,8 @@ def freeze_and_run(campaign: Campaign, *, by: User | None, at: datetime) -> Camp
             _("The account has no road for the service “%(service)s”; add its credentials first.")
             % {"service": campaign.template.service}
         )
+    if problem := routing.unfit(road, campaign.template):
+        raise WrongState(problem)
     campaign.frozen_at = campaign.started_at = at
     campaign.state = Campaign.State.RUNNING
     campaign.save()

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 
 from lineportal.providers.base import FaultScope, Outcome, OutgoingMessage, SendResult
 from lineportal.sending.due import Claimed
 from templates_app import rendering, workflow
 from templates_app.models import MessageTemplate
+
+_UNIT_LIMIT = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +53,14 @@ def draw(message: Claimed, drawing: Drawing) -> OutgoingMessage | SendResult:
     )
 
 
-def drawings(template_ids: list[int]) -> dict[int, Drawing]:
-    """Return templates by id, ready for drawing."""
+def drawings(template_ids: list[int], *, as_content: bool = False) -> dict[int, Drawing]:
+    """Return templates by id, ready for drawing.
+
+    `as_content`: for a provider that draws the approved content itself.
+    """
     return {
         template.pk: Drawing(
-            stencil=rendering.Stencil(template.bubble),
+            stencil=rendering.Stencil(template.content if as_content else template.bubble),
             is_catalogue="templateKey" in (template.bubble or {}),
             unit=unit_name(template),
             content_hash=template.content_hash,
@@ -68,4 +74,7 @@ def unit_name(template: MessageTemplate) -> str:
     """Return the stable name under which LINE counts a template: at most 30 of [A-Za-z0-9_]."""
     version = f"_v{template.version}"
     key = "".join(c if c.isascii() and c.isalnum() else "_" for c in template.key)
-    return key[: 30 - len(version)] + version
+    if key != template.key or len(key) > _UNIT_LIMIT - len(version):
+        # Another key may look the same so; LINE would count both as one.
+        version = f"_{hashlib.sha256(template.key.encode()).hexdigest()[:6]}{version}"
+    return key[: _UNIT_LIMIT - len(version)] + version

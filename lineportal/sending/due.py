@@ -10,6 +10,7 @@ from uuid import UUID
 from django.db import connection
 
 from lineportal.accounts.models import Road
+from lineportal.providers import PROVIDERS
 from lineportal.sending import own_history, policies, windows
 from lineportal.sending.models import Campaign, Message, Policy
 from lineportal.sending.statuses import SOURCES, Status
@@ -35,6 +36,7 @@ class Claimed:
     body_template_hash: str
     attempts: int = 0  # tries under this reference, before the one to come
     may_be_repeated: bool = True  # False: LINE has forgotten the retry key of an earlier try
+    is_repeatable: bool = False  # after an uncertain end, under the same retry key
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +101,7 @@ def _lease(
     at: datetime,
 ) -> list[_Taken]:
     which = "message.campaign_id IS NULL"
+    is_repeatable = road.service in PROVIDERS[road.provider].may_repeat
     if campaign:
         which = "message.campaign_id = %(campaign)s"
         if campaign.held_after is not None:
@@ -110,7 +113,7 @@ def _lease(
                 SELECT message.id, message.template_id, message.campaign_id, message.service,
                     message.address, message.values, message.reference,
                     message.body_template_hash, message.attempts,
-                    message.service <> 'oa' OR message.attempt_started_at IS NULL
+                    NOT %(is_repeatable)s OR message.attempt_started_at IS NULL
                         OR message.attempt_started_at > %(forgotten)s AS may_be_repeated,
                     message.recipient_id, {_CATEGORY} AS category, message.not_after,
                     {_PURPOSE} AS purpose
@@ -142,9 +145,10 @@ def _lease(
                 "at": at,
                 "until": at + LEASE,
                 "forgotten": at - REPEAT_LIFE,
+                "is_repeatable": is_repeatable,
             },
         )
-        return [_taken(*row) for row in cursor.fetchall()]
+        return [_taken(*row, is_repeatable=is_repeatable) for row in cursor.fetchall()]
 
 
 def _taken(
@@ -162,6 +166,8 @@ def _taken(
     category: str,
     not_after: datetime | None,
     purpose: str,
+    *,
+    is_repeatable: bool,
 ) -> _Taken:
     message = Claimed(
         pk,
@@ -174,6 +180,7 @@ def _taken(
         body_template_hash,
         attempts,
         may_be_repeated,
+        is_repeatable,
     )
     return _Taken(message, recipient_id, category, not_after, purpose)
 

@@ -9,16 +9,12 @@ from __future__ import annotations
 import pgtrigger
 
 from lineportal.audit.guards import never_truncated
-from lineportal.sending.statuses import NOTIFICATION_ONLY, SOURCES
+from lineportal.sending.statuses import SOURCES
 
 _MOVES = ", ".join(
     f"('{source.value}', '{target.value}')"
     for target, sources in SOURCES.items()
     for source in sorted(sources)
-)
-
-_NOTIFICATION_ONLY = ", ".join(
-    f"('{source.value}', '{target.value}')" for source, target in sorted(NOTIFICATION_ONLY)
 )
 
 CAMPAIGN_TRIGGERS = [
@@ -128,7 +124,6 @@ MESSAGE_TRIGGERS = [
         func=f"""
             SELECT bool_or(was <> now AND (
                        (was, now) NOT IN ({_MOVES})
-                       OR (service = 'oa' AND (was, now) IN ({_NOTIFICATION_ONLY}))
                        OR (now = 'delivered' AND attempts = 0))),
                    -- An erased person's item may have been their name or number.
                    bool_or(old_item <> new_item AND (

@@ -14,8 +14,9 @@ from django.db import DataError, OperationalError, connection, transaction
 
 from lineportal.providers import PROVIDERS
 from lineportal.providers.base import Event, UnreadableWebhook
-from lineportal.sending import lanes, receipts
+from lineportal.sending import breakers, lanes, receipts
 from lineportal.sending.models import WebhookDelivery
+from lineportal.sending.senders import Senders
 from recipients import erasure, friendship
 
 _BATCH = 500  # deliveries
@@ -35,14 +36,16 @@ class _Stored:
 
 @dataclass(frozen=True, slots=True)
 class _Given:
-    """An event, and the delivery that brought it."""
+    """An event, the delivery that brought it, and the account that it concerns."""
 
     stored: _Stored
     event: Event
 
+    account_id: int
+
     @property
     def key(self) -> tuple[int, str]:
-        return self.stored.account_id, self.event.event_id
+        return self.account_id, self.event.event_id
 
 
 def store(account_id: int, *, provider: str, body: bytes, at: datetime) -> None:
@@ -61,9 +64,14 @@ def store(account_id: int, *, provider: str, body: bytes, at: datetime) -> None:
 def read(*, at: datetime) -> int:
     """Read stored deliveries in order; return how many. Unreadable ones are kept and flagged."""
     done = 0
-    while count := _read_batch(at=at):
+    while True:
+        faults: list[receipts.Fault] = []
+        count = _read_batch(faults, at=at)
+        if not count:
+            return done
         done += count
-    return done
+        for fault in faults:  # in transactions of their own, as each stops campaigns
+            breakers.stop_for(fault, at=at)
 
 
 def read_naming(account_id: int, names: Sequence[bytes], *, at: datetime) -> None:
@@ -76,26 +84,27 @@ def read_naming(account_id: int, names: Sequence[bytes], *, at: datetime) -> Non
             stored = _take_naming(account_id, names)
             if not stored:
                 return
-            _read_stored(stored, at=at)
+            _read_stored(stored, [], at=at)
 
 
 @transaction.atomic
-def _read_batch(*, at: datetime) -> int:
+def _read_batch(faults: list[receipts.Fault], *, at: datetime) -> int:
     stored = _take()
     if stored:
-        _read_stored(stored, at=at)
+        _read_stored(stored, faults, at=at)
     return len(stored)
 
 
-def _read_stored(stored: Sequence[_Stored], *, at: datetime) -> None:
+def _read_stored(stored: Sequence[_Stored], faults: list[receipts.Fault], *, at: datetime) -> None:
+    """Read these; what a provider found wrong with our account or templates goes to `faults`."""
     try:
-        problems = _apply(stored, at=at)
+        problems = _apply(stored, faults, at=at)
     except (DataError, OperationalError, RecursionError) as error:
         if not _is_of_a_body(error):
             raise
         problems = {}
         for each in stored:
-            problems |= _apply_alone(each, at=at)
+            problems |= _apply_alone(each, faults, at=at)
     with connection.cursor() as cursor:
         cursor.execute(
             """
@@ -150,10 +159,13 @@ def _take_naming(account_id: int, names: Sequence[bytes]) -> list[_Stored]:
 
 
 @transaction.atomic
-def _apply(stored: Iterable[_Stored], *, at: datetime) -> dict[int, str]:
+def _apply(
+    stored: Iterable[_Stored], faults: list[receipts.Fault], *, at: datetime
+) -> dict[int, str]:
     """Apply what these deliveries say for the first time; return the problems by delivery."""
     given: dict[tuple[int, str], _Given] = {}
     problems = {}
+    senders = Senders()
     for each in stored:
         try:
             events = PROVIDERS[each.provider].events(each.body)
@@ -161,19 +173,22 @@ def _apply(stored: Iterable[_Stored], *, at: datetime) -> dict[int, str]:
             problems[each.pk] = f"signed, but not understood ({problem})"[:200]
             events = problem.readable
         for event in events:
-            one = _Given(each, event)
+            account_id = senders.account_of(each.account_id, each.provider, event.sender)
+            one = _Given(each, event, account_id)
             given.setdefault(one.key, one)
     fresh = _keep(_without_the_forgotten(list(given.values())))
     # People before messages, as who erases a person locks them.
     _befriend(fresh, at=at)
-    receipts.apply(((one.stored.account_id, one.event) for one in fresh), at=at)
+    told = [(one.account_id, one.event) for one in fresh]
+    receipts.apply(told, at=at)
+    faults += receipts.settle(told, at=at)
     return problems
 
 
-def _apply_alone(stored: _Stored, *, at: datetime) -> dict[int, str]:
+def _apply_alone(stored: _Stored, faults: list[receipts.Fault], *, at: datetime) -> dict[int, str]:
     """As `_apply`, for one of a batch in which PostgreSQL could not store something."""
     try:
-        return _apply([stored], at=at)
+        return _apply([stored], faults, at=at)
     except (DataError, OperationalError, RecursionError) as error:
         if not _is_of_a_body(error):
             raise
@@ -193,13 +208,13 @@ def _without_the_forgotten(given: Sequence[_Given]) -> list[_Given]:
     Such a person is here again only by a follow of their own after that; what is older, or says
     something else, arrives late or by chance. Its body is emptied too.
     """
-    named = {(one.stored.account_id, one.event.line_user_id) for one in given}
+    named = {(one.account_id, one.event.line_user_id) for one in given}
     erased = erasure.erased_users({pair for pair in named if pair[1]})
     if not erased:
         return list(given)
     kept, bodies = {}, set()
     for one in sorted(given, key=lambda one: (one.event.occurred_at, one.event.event_id)):
-        person = (one.stored.account_id, one.event.line_user_id)
+        person = (one.account_id, one.event.line_user_id)
         if person in erased:
             if one.event.kind == "follow" and one.event.occurred_at > erased[person]:
                 del erased[person]
@@ -218,7 +233,7 @@ def _keep(given: Sequence[_Given]) -> list[_Given]:
     rows = [
         {
             "delivery_id": one.stored.pk,
-            "account_id": one.stored.account_id,
+            "account_id": one.account_id,
             "event_id": one.event.event_id,
             "kind": one.event.kind,
             "occurred_at": one.event.occurred_at.isoformat(),
@@ -249,7 +264,7 @@ def _keep(given: Sequence[_Given]) -> list[_Given]:
 
 
 def _effect(event: Event) -> str:
-    if event.kind == "delivered":
+    if event.kind in receipts.KINDS:
         return "receipt" if event.reference else "unknown tag"
     return "nothing new" if _is_of_a_friend(event) else "kept"
 
@@ -262,7 +277,7 @@ def _befriend(fresh: Sequence[_Given], *, at: datetime) -> None:
     changed = friendship.apply_all(
         [
             friendship.Told(
-                account_id=one.stored.account_id,
+                account_id=one.account_id,
                 line_user_id=one.event.line_user_id,
                 event=one.event.kind,
                 occurred_at=one.event.occurred_at,

@@ -22,6 +22,7 @@ FREEZE = "lineportal.freeze_audience"
 MAIL_ENTRY = "lineportal.mail_entry"
 MAIL_REMINDER = "lineportal.mail_reminder"
 TELL_REVOKED = "lineportal.tell_revoked"
+POLL = "lineportal.poll_reports"
 _INBOX = "inbox"
 
 
@@ -52,6 +53,12 @@ def wake_inbox() -> None:
         [(is_waiting,)] = cursor.fetchall()
     if not is_waiting:
         _defer(READ_INBOX, lock=_INBOX, queueing_lock=_INBOX)
+
+
+def wake_poller(road_id: int) -> None:
+    """Have a worker ask for the reports of a road; one at a time, on all machines together."""
+    name = f"poll:{road_id}"
+    _defer(POLL, lock=name, queueing_lock=name, road_id=road_id)
 
 
 def wake_import(import_id: int) -> None:

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from lineportal.accounts import access
 from lineportal.accounts.models import OfficialAccount, Road
 from lineportal.audit import chain
-from lineportal.sending import audience, campaigns, lanes, retries
+from lineportal.sending import audience, campaigns, lanes, retries, routing
 from lineportal.sending.models import Message, RequestKey
 from lineportal.sending.statuses import Status, Verdict
 from recipients import erasure, intake, siblings, words
@@ -68,6 +68,8 @@ def request(
                     _("The account has no road for the service “%(service)s”.")
                     % {"service": template.service},
                 )
+            if problem := routing.unfit(road, template):
+                raise Invalid("template", problem)
             recipient = _recipient(account, phone=phone, line_user_id=line_user_id, at=at)
             if recipient.erased_at:
                 values = {}  # nothing is kept of somebody who asked to be forgotten

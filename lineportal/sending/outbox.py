@@ -11,13 +11,17 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import reduce
+from operator import or_
 from typing import Any
 from uuid import UUID, uuid4
 
 from django.db import connection, transaction
+from django.db.models import Exists, OuterRef, Q
 from django.utils.translation import gettext as _
 
 from lineportal.accounts.models import Road
+from lineportal.providers import PROVIDERS
 from lineportal.providers.base import Outcome, SendResult
 from lineportal.sending import due, pacing, stops
 from lineportal.sending.due import LEASE, REPEAT_LIFE, Claimed
@@ -29,7 +33,7 @@ DELIVERY_LIFE = timedelta(hours=24)  # after that silence means: not delivered
 STROKE_LIFE = timedelta(minutes=10)
 _BACKOFF = [1, 2, 5, 10, 30, 60]  # seconds before try 2, 3, ...
 
-# What one attempt's outcome makes of a `lon` message; `oa` differs where it may be repeated.
+# What one attempt's outcome makes of a message that cannot be repeated under a retry key.
 STATUS_AFTER = {
     Outcome.ACCEPTED: Status.ACCEPTED,
     Outcome.REFUSED: Status.REFUSED,
@@ -57,6 +61,22 @@ class Sent:
 
     message: Claimed
     result: SendResult
+
+
+_IS_REPEATABLE = Exists(
+    Road.objects.filter(
+        reduce(
+            or_,
+            (
+                Q(provider=name, service=service)
+                for name, kind in PROVIDERS.items()
+                for service in kind.may_repeat
+            ),
+        ),
+        account=OuterRef("account"),
+        service=OuterRef("service"),
+    )
+)
 
 
 def claim(road: Road, *, limit: int = CLAIM, at: datetime) -> Claim:
@@ -162,7 +182,7 @@ def record(sent: Sequence[Sent], *, at: datetime) -> int:
             f"""
             -- Two recorders of overlapping rows take their locks in one order.
             WITH known AS MATERIALIZED (
-                SELECT id, service, GREATEST(attempts, 1) AS attempts,
+                SELECT id, GREATEST(attempts, 1) AS attempts,
                        attempt_started_at AS started_at
                 FROM sending_message WHERE id = ANY(%(ids)s::bigint[]) ORDER BY id FOR UPDATE
             )
@@ -184,11 +204,12 @@ def record(sent: Sequence[Sent], *, at: datetime) -> int:
                 SELECT result.id, reference, wait, try, http_status, request_id, outcome, detail,
                        known.attempts,
                        -- A push of unknown end goes again, under the same retry key.
-                       CASE WHEN outcome = 'uncertain' AND known.service = 'oa'
+                       CASE WHEN outcome = 'uncertain' AND result.is_repeatable
                              AND COALESCE(known.started_at, %(at)s) > %(forgotten)s
                             THEN 'queued' ELSE status END AS status
                 FROM json_to_recordset(%(results)s::json) AS result (
                     id bigint, reference uuid, status text, wait float8, try int,
+                    is_repeatable boolean,
                     http_status int, request_id text, outcome text, detail text)
                 JOIN known ON known.id = result.id
             ) given
@@ -214,8 +235,8 @@ def record(sent: Sequence[Sent], *, at: datetime) -> int:
 def sweep(*, at: datetime) -> int:
     """Settle rows that a dead worker left in flight; return how many.
 
-    A notification may have been sent, so it becomes uncertain; a two-way push goes again under
-    the same retry key while LINE still remembers it.
+    A message may have been sent, so it becomes uncertain; one with a retry key goes again under
+    it while LINE still remembers it.
     """
     Lease.objects.filter(until__lt=at).delete()
     stale = Message.objects.filter(status=Status.SENDING, leased_until__lt=at)
@@ -225,7 +246,7 @@ def sweep(*, at: datetime) -> int:
         "outcome": Outcome.UNCERTAIN,
         "detail": _("The worker stopped while the request was under way."),
     }
-    again = stale.filter(service="oa", attempt_started_at__gt=at - REPEAT_LIFE).update(
+    again = stale.filter(_IS_REPEATABLE, attempt_started_at__gt=at - REPEAT_LIFE).update(
         status=Status.QUEUED, ready_at=at, **facts
     )
     lost = stale.filter(service="oa").update(status=Status.UNCERTAIN, **facts)
@@ -302,6 +323,7 @@ def _row(each: Sent) -> dict[str, Any]:
         "status": STATUS_AFTER[result.outcome],
         "wait": result.retry_after_seconds,
         "try": each.message.attempts + 1,
+        "is_repeatable": each.message.is_repeatable,
         "http_status": result.http_status,
         "request_id": result.request_id,
         "outcome": result.outcome,

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from lineportal.accounts.models import Road
-from lineportal.providers.base import OutgoingMessage
+from lineportal.providers.base import CannotWire, OutgoingMessage
 from lineportal.sending import routing
 from lineportal.sending.drawing import unit_name
 from recipients.intake import Invalid
@@ -34,24 +34,37 @@ def message(template: MessageTemplate, values: Mapping[str, str]) -> Any:
 def wire(template: MessageTemplate, values: Mapping[str, str]) -> dict[str, Any]:
     """Return `{message, providers: {name: {method, path, headers, body}}}` for the account's road.
 
+    Where the road cannot carry it, `{name: {problem}}` says why.
     The bytes are those of a real send but for address and reference, which are nobody's.
     """
     body = message(template, values)
+    roads = Road.objects.filter(account_id=template.account_id, service=template.service)
+    providers = {road.provider: _on(road, template, body, values) for road in roads}
+    return {"message": body, "providers": providers}
+
+
+def _on(
+    road: Road, template: MessageTemplate, body: Any, values: Mapping[str, str]
+) -> dict[str, Any]:
+    if problem := routing.unfit(road, template):
+        return {"problem": problem}
+    provider = routing.build(road)
+    said = rendering.fill(template.content, values) if provider.draws_itself else body
     outgoing = OutgoingMessage(
         service=template.service,
         address=NOBODY[template.service],
-        body=json.dumps(body, ensure_ascii=False, separators=(",", ":")),
+        body=json.dumps(said, ensure_ascii=False, separators=(",", ":")),
         reference=UUID(int=0),
         unit=unit_name(template),
-        is_catalogue="templateKey" in body,
+        is_catalogue="templateKey" in said,
     )
-    providers = {}
-    for road in Road.objects.filter(account_id=template.account_id, service=template.service):
-        request = routing.build(road).wire(outgoing)
-        providers[road.provider] = {
-            "method": request.method,
-            "path": request.path,
-            "headers": dict(request.headers),
-            "body": json.loads(request.body),
-        }
-    return {"message": body, "providers": providers}
+    try:
+        request = provider.wire(outgoing)
+    except CannotWire as problem:
+        return {"problem": str(problem)}
+    return {
+        "method": request.method,
+        "path": request.path,
+        "headers": dict(request.headers),
+        "body": json.loads(request.body),
+    }

@@ -1,4 +1,4 @@
-"""What delivery events and silence do to messages. A late event wins over everything before it.
+"""What events, reports and silence do to messages. A late event wins over everything before it.
 
 A delivery also shows that its person can be reached; it says nothing of what they agreed to.
 """
@@ -7,19 +7,42 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import connection
 
-from lineportal.providers.base import Event
+from lineportal.providers.base import Event, FaultScope
 from lineportal.sending.models import Message
 from lineportal.sending.statuses import SOURCES, Status
 
 _BATCH = 20_000  # messages expired at once
+_DETAIL_LIMIT = 300  # characters
+_SETTLING = frozenset({"accepted", "refused", "failed", "expired"})
+KINDS = _SETTLING | {"delivered"}  # of events that tell what became of a message
+_MOVES = ", ".join(
+    f"('{source.value}', '{target.value}')"
+    for target in map(Status, sorted(_SETTLING))
+    for source in sorted(SOURCES[target])
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A provider reported, after it took a message, that our account or template is wrong.
+
+    `template_id` None: the whole account, for this service.
+    """
+
+    account_id: int
+    service: str
+    template_id: int | None
+    code: str
+    detail: str
 
 
 def apply(told: Iterable[tuple[int, Event]], *, at: datetime) -> int:
-    """Mark the messages of these delivery events delivered; return how many moved.
+    """Mark the messages of the delivery events among these delivered; return how many moved.
 
     Each event comes with the id of the account that was told. It is matched by tag and account; a
     tag of an earlier attempt counts too. Repeats and events for what is delivered match no row.
@@ -86,6 +109,64 @@ def apply(told: Iterable[tuple[int, Event]], *, at: datetime) -> int:
         )
         [(moved,)] = cursor.fetchall()
         return int(moved)
+
+
+def settle(told: Iterable[tuple[int, Event]], *, at: datetime) -> list[Fault]:
+    """Move messages by what a provider reports of them short of delivery; return the faults.
+
+    A report is matched by the reference of the current attempt and by account: how an earlier one
+    ended says nothing of this one. Of several reports of a message the latest counts. Repeats, and
+    reports about what is delivered or was taken back, match no row.
+    """
+    latest: dict[tuple[int, str], Event] = {}
+    for account_id, event in sorted(told, key=lambda each: each[1].occurred_at):
+        if event.kind in _SETTLING and event.reference:
+            latest[account_id, str(event.reference)] = event
+    if not latest:
+        return []
+    given = [
+        {
+            "account_id": account_id,
+            "reference": reference,
+            "status": event.kind,
+            "occurred_at": event.occurred_at.isoformat(),
+            "detail": f"{event.code} {event.detail}".strip()[:_DETAIL_LIMIT],
+        }
+        for (account_id, reference), event in latest.items()
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""
+            WITH given AS MATERIALIZED (
+                SELECT * FROM json_to_recordset(%(given)s) AS given (account_id bigint,
+                    reference uuid, status text, occurred_at timestamptz, detail text)
+            ), locked AS MATERIALIZED (
+                SELECT message.id, given.status, given.occurred_at, given.detail
+                FROM given JOIN sending_message message ON message.reference = given.reference
+                WHERE message.account_id = given.account_id
+                ORDER BY message.id FOR UPDATE OF message
+            )
+            UPDATE sending_message message SET status = locked.status, changed_at = %(at)s,
+                leased_until = NULL,
+                detail = CASE locked.detail WHEN '' THEN message.detail ELSE locked.detail END,
+                accepted_at = COALESCE(message.accepted_at,
+                    CASE locked.status WHEN 'accepted' THEN locked.occurred_at END)
+            FROM locked
+            WHERE message.id = locked.id AND message.attempts > 0
+              AND (message.status, locked.status) IN ({_MOVES})
+            RETURNING message.account_id, message.reference, message.service, message.template_id
+            """,
+            {"given": json.dumps(given), "at": at},
+        )
+        moved = cursor.fetchall()
+    faults = {
+        Fault(account_id, service, template_id if of_template else None, each.code, each.detail)
+        for account_id, reference, service, template_id in moved
+        if (each := latest[account_id, str(reference)]).kind == "failed"
+        and each.scope is not FaultScope.MESSAGE
+        for of_template in [each.scope is FaultScope.TEMPLATE]
+    }
+    return sorted(faults, key=lambda fault: (fault.account_id, fault.service, fault.code))
 
 
 def expire(

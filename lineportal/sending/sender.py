@@ -17,6 +17,8 @@ from typing import Any, Protocol, TypeVar
 
 from lineportal.providers import http
 from lineportal.providers.base import (
+    CannotWire,
+    Outcome,
     OutgoingMessage,
     Provider,
     SendResult,
@@ -183,12 +185,12 @@ class Sender:
         held = len(slice_of)  # connections
         try:
             for message in slice_of:
-                drawn = draw(message, self._drawings[message.template_id])
-                if isinstance(drawn, SendResult):
+                made = self._made(message)
+                if isinstance(made, SendResult):
                     hashes.append((message, _EMPTY_SHA256))
-                    unsent.append(Sent(message, drawn))
+                    unsent.append(Sent(message, made))
                     continue
-                request = self._provider.wire(drawn)
+                drawn, request = made
                 hashes.append((message, hashlib.sha256(request.body).hexdigest()))
                 ready[message.id] = (message, drawn, request)
             ends_at = time.monotonic() + POST_SECONDS
@@ -207,6 +209,15 @@ class Sender:
         finally:
             self._beginning -= len(slice_of)
             self._posting.leave(held)
+
+    def _made(self, message: Claimed) -> tuple[OutgoingMessage, WireRequest] | SendResult:
+        drawn = draw(message, self._drawings[message.template_id])
+        if isinstance(drawn, SendResult):
+            return drawn
+        try:
+            return drawn, self._provider.wire(drawn)
+        except CannotWire as problem:
+            return SendResult(Outcome.FAULT, code="cannot_be_said", detail=str(problem))
 
     async def _begun(
         self, claim: Claim, hashes: list[tuple[Claimed, str]], ends_at: float
@@ -256,7 +267,10 @@ class Sender:
     async def _load_drawings(self, claim: Claim) -> None:
         wanted = {message.template_id for message in claim.messages} - set(self._drawings)
         if wanted:
-            self._drawings.update(await self._in_database(drawings, sorted(wanted)))
+            as_content = self._provider.draws_itself
+            self._drawings.update(
+                await self._in_database(drawings, sorted(wanted), as_content=as_content)
+            )
 
     # --- in the database, in a thread
 

@@ -14,7 +14,7 @@ class Status(models.TextChoices):
     SKIPPED = "skipped", _("Not sent: excluded by a rule")
     QUEUED = "queued", _("Waiting to be sent")
     SENDING = "sending", _("Being sent")
-    ACCEPTED = "accepted", _("Accepted by LINE")  # not yet delivered
+    ACCEPTED = "accepted", _("Accepted by LINE")  # or a partner; not yet delivered
     DELIVERED = "delivered", _("Delivered")
     EXPIRED = "expired", _("Not delivered within 24 hours")  # cause unknown
     REFUSED = "refused", _("Refused for this person")
@@ -29,19 +29,22 @@ MEANING = {
     Status.QUEUED: _("The message is in our outbox."),
     Status.SENDING: _("The request is on its way."),
     Status.ACCEPTED: _(
-        "LINE took the message. That is not delivery: a notification is delivered only when"
-        " LINE reports it; for two-way messages LINE gives no receipt."
+        "LINE, or the partner, took the message. That is not delivery: a message is delivered only"
+        " when that is reported; for two-way messages LINE itself gives no receipt."
     ),
-    Status.DELIVERED: _("LINE reported that the message can be seen by the person."),
+    Status.DELIVERED: _(
+        "LINE, or the partner, reported that the message can be seen by the person."
+    ),
     Status.EXPIRED: _(
-        "LINE accepted the message but reported no delivery within 24 hours. The cause is not"
+        "The message was accepted, but no delivery was reported within 24 hours. The cause is not"
         " told: no consent in time, a block, or a phone check that was due."
     ),
     Status.REFUSED: _(
-        "LINE answered that this number cannot get it: no LINE user, a number not issued in"
-        " Japan, Thailand or Taiwan, notifications switched off, or an old privacy policy."
+        "LINE, or the partner, answered that this person cannot get it: no LINE user, a number not"
+        " issued in Japan, Thailand or Taiwan, notifications switched off, or an old privacy"
+        " policy."
     ),
-    Status.FAILED: _("LINE refused our request or account; the person is not the cause."),
+    Status.FAILED: _("Our request or account was refused; the person is not the cause."),
     Status.UNCERTAIN: _(
         "The answer was lost after the request left. It may have been sent; a late event, 24"
         " hours or a person settles it."
@@ -86,16 +89,6 @@ SOURCES: dict[Status, frozenset[Status]] = {
     ),
 }
 
-# Moves of notifications alone: LINE tells nothing of a two-way message after it took it.
-NOTIFICATION_ONLY = frozenset(
-    {
-        (Status.UNCERTAIN, Status.EXPIRED),
-        (Status.ACCEPTED, Status.EXPIRED),
-        (Status.ACCEPTED, Status.REFUSED),
-        (Status.ACCEPTED, Status.FAILED),
-    }
-)
-
 # A campaign is finished when none of its messages is in one of these.
 UNFINISHED = frozenset({Status.QUEUED, Status.SENDING})
 
@@ -109,8 +102,6 @@ class Verdict(models.TextChoices):
     EXCLUDED = "excluded", _("Excluded")
 
 
-def may_move(source: str, target: str, *, service: str) -> bool:
-    """Return whether a message of this service may go from source to target."""
-    if service == "oa" and (source, target) in NOTIFICATION_ONLY:
-        return False
+def may_move(source: str, target: str) -> bool:
+    """Return whether a message may go from source to target."""
     return source in SOURCES.get(Status(target), frozenset())

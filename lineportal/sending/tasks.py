@@ -27,6 +27,7 @@ from lineportal.sending import (
     lanes,
     mails,
     outbox,
+    polling,
     receipts,
     reconcile,
     reminders,
@@ -132,6 +133,20 @@ async def drain_road(road_id: int, lane: int) -> None:
 async def read_inbox() -> None:
     """Read what providers told us."""
     await in_database(lambda: inbox.read(at=clock.now()))
+
+
+@app.task(name=lanes.POLL)
+async def poll_reports(road_id: int) -> None:
+    """Ask a provider what became of messages, where it does not tell us by itself."""
+    await polling.poll(road_id, in_database)
+
+
+@app.periodic(cron="* * * * * */15")
+@app.task(name="lineportal.seed_pollers", queueing_lock="seed_pollers")
+async def seed_pollers(timestamp: int) -> None:
+    """Wake the pollers of the roads whose reports are asked for."""
+    for road_id in await in_database(polling.roads):
+        await in_database(lanes.wake_poller, road_id)
 
 
 @app.task(name=lanes.RUN_IMPORT, retry=3)

@@ -8,9 +8,8 @@ import time
 from collections.abc import Callable
 
 from lineportal.accounts.models import Road
-from lineportal.providers import http
-from lineportal.providers.base import Provider
-from lineportal.providers.line import BadCredentials
+from lineportal.providers import PROVIDERS, http
+from lineportal.providers.base import BadCredentials, Provider
 from lineportal.sending import breakers, clock, outbox, pacing, routing
 from lineportal.sending.outbox import Claim, Sent
 from lineportal.sending.posting import CONNECTIONS, Posting
@@ -98,7 +97,7 @@ class Roads:
                 known.road = road
                 return known
             self._replaced.append(known)
-        routing.check_base_url(road.api_base_url)
+        routing.check_base_url(road.api_base_url, PROVIDERS[road.provider])
         work = self._open[road_id] = RoadWork(road, self._build(road), in_database)
         return work
 

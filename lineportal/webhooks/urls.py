@@ -3,4 +3,4 @@ from django.urls import path
 from lineportal.webhooks import views
 
 app_name = "webhooks"
-urlpatterns = [path("line/<str:webhook_id>/", views.line, name="line")]
+urlpatterns = [path("<str:provider>/<str:webhook_id>/", views.receive, name="receive")]

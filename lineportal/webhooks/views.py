@@ -1,4 +1,4 @@
-"""The door for providers: check the signature over the raw body, store it, answer at once."""
+"""The door for providers: the raw body's signature is checked, it is stored, answered at once."""
 
 from __future__ import annotations
 
@@ -17,24 +17,27 @@ BODY_LIMIT = 1024 * 1024  # bytes
 
 @csrf_exempt
 @require_POST
-def line(request: HttpRequest, webhook_id: str) -> HttpResponse:
-    """Take LINE's webhook: 200 once stored, 401 unsigned, 404 unknown address, 413 too large."""
+def receive(request: HttpRequest, provider: str, webhook_id: str) -> HttpResponse:
+    """Take a webhook: 200 once stored, 401 unsigned, 404 unknown address, 413 too large."""
     at = timezone.now()
     signers = None
-    if webhook_id.isascii() and webhook_id.isprintable():  # no NUL reaches the database
-        signers = credentials.webhook_signers(webhook_id, provider="line", at=at)
+    # No NUL reaches the database.
+    if provider in PROVIDERS and webhook_id.isascii() and webhook_id.isprintable():
+        signers = credentials.webhook_signers(webhook_id, provider=provider, at=at)
     if signers is None:
-        return HttpResponse("There is no webhook here.\n", status=404, content_type="text/plain")
+        return _answer("There is no webhook here.", status=404)
     body = request.read(BODY_LIMIT + 1)
     if len(body) > BODY_LIMIT:
-        return HttpResponse("At most 1 MiB is taken.\n", status=413, content_type="text/plain")
+        return _answer("At most 1 MiB is taken.", status=413)
     try:
-        PROVIDERS["line"].verify(body, request.headers, signers.secrets)
+        PROVIDERS[provider].verify(body, request.headers, signers.credentials)
     except BadSignature:
-        return HttpResponse(
-            "The signature does not fit the body and this channel's secret; nothing was stored.\n",
-            status=401,
-            content_type="text/plain",
+        return _answer(
+            "Neither signature nor credentials fit this address; nothing was stored.", status=401
         )
-    inbox.store(signers.account_id, provider="line", body=body, at=at)
-    return HttpResponse("stored\n", content_type="text/plain")
+    inbox.store(signers.account_id, provider=provider, body=body, at=at)
+    return _answer("stored")
+
+
+def _answer(words: str, *, status: int = 200) -> HttpResponse:
+    return HttpResponse(f"{words}\n", status=status, content_type="text/plain")

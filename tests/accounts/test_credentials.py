@@ -26,6 +26,9 @@ def stored(road: Road) -> str:
     return str(text)
 
 
+WEBHOOK = {"channel_secret"}
+
+
 @pytest.fixture
 def account(db: None) -> OfficialAccount:
     return factories.account()
@@ -44,7 +47,9 @@ def test_what_is_sealed_opens_again() -> None:
 
 
 def test_the_database_holds_no_secret(road: Road, at: datetime) -> None:
-    credentials.replace(road, {**GIVEN, "channel_secret": "another-secret"}, at=at)
+    credentials.replace(
+        road, {**GIVEN, "channel_secret": "another-secret"}, for_webhooks=WEBHOOK, at=at
+    )
 
     row = stored(road)
     for secret in (SECRET, "another-secret", "tok"):
@@ -86,12 +91,12 @@ def secrets_at(account: OfficialAccount, at: datetime) -> set[str]:
     signers = credentials.webhook_signers(account.webhook_id, provider="line", at=at)
     assert signers is not None
     assert signers.account_id == account.pk
-    return set(signers.secrets)
+    return {given["channel_secret"] for given in signers.credentials}
 
 
 def test_a_replaced_secret_is_accepted_for_72_hours(account: OfficialAccount, at: datetime) -> None:
     for road in account.roads.all():
-        credentials.replace(road, {**GIVEN, "channel_secret": "new"}, at=at)
+        credentials.replace(road, {**GIVEN, "channel_secret": "new"}, for_webhooks=WEBHOOK, at=at)
 
     assert secrets_at(account, at) == {"new", SECRET}
     assert secrets_at(account, at + timedelta(hours=71, minutes=59)) == {"new", SECRET}
@@ -102,18 +107,18 @@ def test_a_new_token_alone_keeps_the_secret_and_its_predecessor(
     account: OfficialAccount, at: datetime
 ) -> None:
     for road in account.roads.all():
-        credentials.replace(road, {**GIVEN, "channel_secret": "new"}, at=at)
+        credentials.replace(road, {**GIVEN, "channel_secret": "new"}, for_webhooks=WEBHOOK, at=at)
         later = at + timedelta(hours=1)
         with_token = {**GIVEN, "channel_secret": "new", "channel_access_token": "tok2"}
-        credentials.replace(road, with_token, at=later)
+        credentials.replace(road, with_token, for_webhooks=WEBHOOK, at=later)
 
     assert secrets_at(account, at + timedelta(hours=71)) == {"new", SECRET}
     assert secrets_at(account, at + timedelta(hours=72, minutes=1)) == {"new"}
 
 
 def test_every_replacement_counts_a_version(road: Road, at: datetime) -> None:
-    credentials.replace(road, GIVEN, at=at)
-    credentials.replace(road, GIVEN, at=at)
+    credentials.replace(road, GIVEN, for_webhooks=WEBHOOK, at=at)
+    credentials.replace(road, GIVEN, for_webhooks=WEBHOOK, at=at)
 
     assert Road.objects.get(pk=road.pk).credentials_version == 3
 
@@ -127,5 +132,5 @@ def test_a_secret_serves_its_own_account_and_provider_only(
     assert secrets_at(other, at) == {"their-secret"}
     elsewhere = credentials.webhook_signers(account.webhook_id, provider="infobip", at=at)
     assert elsewhere is not None
-    assert elsewhere.secrets == ()
+    assert elsewhere.credentials == ()
     assert credentials.webhook_signers("nobody", provider="line", at=at) is None

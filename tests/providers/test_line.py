@@ -20,13 +20,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lineportal.providers.base import (
+    BadCredentials,
     BadSignature,
     FaultScope,
     Outcome,
     OutgoingMessage,
     UnreadableWebhook,
 )
-from lineportal.providers.line import BadCredentials, LineProvider, phone_hash
+from lineportal.providers.line import LineProvider, phone_hash
 from tests.providers.contract import (
     CONNECT_SECONDS,
     PHONE,
@@ -57,6 +58,10 @@ def line(base_url: str, given: dict[str, str], clock: Any = time.monotonic) -> L
         total_seconds=TOTAL_SECONDS,
         connect_seconds=CONNECT_SECONDS,
     )
+
+
+def signers(*secrets: str) -> list[dict[str, str]]:
+    return [{"channel_secret": secret} for secret in secrets]
 
 
 def outgoing(service: str = "lon", body: Any = None) -> OutgoingMessage:
@@ -102,7 +107,11 @@ def test_a_flexible_notification_on_the_wire() -> None:
         "Content-Type": "application/json",
         "X-Line-Delivery-Tag": REFERENCE.hex,
     }
-    assert json.loads(wire.body) == {"to": phone_hash(PHONE), "messages": [FLEX]}
+    assert json.loads(wire.body) == {
+        "to": phone_hash(PHONE),
+        "messages": [FLEX],
+        "customAggregationUnits": ["parcel_v1"],
+    }
 
 
 def test_a_templated_notification_on_the_wire() -> None:
@@ -359,24 +368,24 @@ BODY = b'{"destination":"U8e742f61d673b39c7fff3cecb7536ef0","events":[]}'
 def test_lines_own_signature_vector() -> None:
     headers = {"X-LINE-SIGNATURE": "GhRKmvmHys4Pi8DxkF4+EayaH0OqtJtaZxgTD9fMDLs="}
 
-    LineProvider.verify(BODY, headers, ["other", SECRET])
+    LineProvider.verify(BODY, headers, signers("other", SECRET))
 
     for body, secrets in ((BODY + b" ", [SECRET]), (BODY, ["other"]), (BODY, [])):
         with pytest.raises(BadSignature):
-            LineProvider.verify(body, headers, secrets)
+            LineProvider.verify(body, headers, signers(*secrets))
 
 
 def test_a_blank_secret_signs_nothing() -> None:
     by_blank = base64.b64encode(hmac.new(b"", BODY, hashlib.sha256).digest()).decode()
 
     with pytest.raises(BadSignature):
-        LineProvider.verify(BODY, {"x-line-signature": by_blank}, [""])
+        LineProvider.verify(BODY, {"x-line-signature": by_blank}, signers(""))
 
 
 @pytest.mark.parametrize("headers", [{}, {"x-line-signature": ""}, {"x-line-signature": "\ud800é"}])
 def test_a_signature_that_is_none_is_refused(headers: dict[str, str]) -> None:
     with pytest.raises(BadSignature):
-        LineProvider.verify(BODY, headers, [SECRET])
+        LineProvider.verify(BODY, headers, signers(SECRET))
 
 
 def read(**event: Any) -> Any:

@@ -33,20 +33,11 @@ DELIVERED_FROM = {
     "sending", "uncertain", "accepted", "failed", "refused", "expired",
     "queued", "skipped", "cancelled",
 }  # fmt: skip
-# LINE gives no receipt for a two-way message: accepted is its last state, and silence says nothing.
-NEVER_TWO_WAY = {
-    ("accepted", "expired"),
-    ("accepted", "refused"),
-    ("accepted", "failed"),
-    ("uncertain", "expired"),
-}
 
 
-def may(service: str, source: str, target: str) -> bool:
+def may(source: str, target: str) -> bool:
     if target == "delivered":
         return source in DELIVERED_FROM
-    if service == "oa" and (source, target) in NEVER_TWO_WAY:
-        return False
     return target in TABLE[source]
 
 
@@ -54,14 +45,11 @@ def test_the_table_here_names_every_status() -> None:
     assert set(TABLE) == set(placed.STATUSES) == set(statuses.Status.values)
 
 
-@pytest.mark.parametrize("service", placed.SERVICES)
 @pytest.mark.parametrize("source", placed.STATUSES)
-def test_the_code_allows_the_moves_of_the_table_and_no_others(source: str, service: str) -> None:
-    allowed = {
-        target for target in placed.STATUSES if statuses.may_move(source, target, service=service)
-    }
+def test_the_code_allows_the_moves_of_the_table_and_no_others(source: str) -> None:
+    allowed = {target for target in placed.STATUSES if statuses.may_move(source, target)}
 
-    assert allowed == {target for target in placed.STATUSES if may(service, source, target)}
+    assert allowed == {target for target in placed.STATUSES if may(source, target)}
 
 
 @pytest.mark.parametrize("service", placed.SERVICES)
@@ -87,7 +75,7 @@ def test_the_database_allows_the_moves_of_the_table_and_no_others(
             said.add(str(refusal).partition("\n")[0])
             assert Message.objects.get().status == source
 
-    assert allowed == {target for target in placed.STATUSES if may(service, source, target)}
+    assert allowed == {target for target in placed.STATUSES if may(source, target)}
     assert said == {"lineportal: a message may not move so"}
 
 
@@ -102,7 +90,7 @@ def test_staying_where_it_is_is_no_move(source: str, db: None, at: datetime) -> 
 
     assert Message.objects.get().status == source
     assert Tally.objects.count() == tallies
-    assert not statuses.may_move(source, source, service="lon")
+    assert not statuses.may_move(source, source)
 
 
 def test_one_forbidden_move_undoes_the_whole_statement(db: None, at: datetime) -> None:

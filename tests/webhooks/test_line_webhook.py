@@ -100,7 +100,7 @@ def test_a_replaced_secret_stays_valid_for_72_hours(account: OfficialAccount, at
     assert road is not None
     for each in Road.objects.filter(account=account):
         new = {**credentials.of(each), "channel_secret": "new"}
-        credentials.replace(each, new, at=datetime.now(UTC))
+        credentials.replace(each, new, for_webhooks={"channel_secret"}, at=datetime.now(UTC))
 
     assert post(account, body_of(), secret=SECRET).status_code == 200
     assert post(account, body_of(), secret="new").status_code == 200

@@ -1,0 +1,90 @@
+"""Ask providers for delivery reports where they are not pushed to us.
+
+A provider may give each report once only. So one poller asks for all accounts that share a key, and
+a page is stored before anybody looks into it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from datetime import timedelta
+
+from lineportal.accounts import credentials
+from lineportal.accounts.models import Road
+from lineportal.providers import PROVIDERS, http
+from lineportal.providers.base import BadCredentials, Provider
+from lineportal.sending import clock, inbox, routing
+from lineportal.sending.posting import AGAIN_SECONDS, LOST_CONNECTION
+from lineportal.sending.sender import InDatabase
+from recipients.intake import Invalid
+
+log = logging.getLogger(__name__)
+
+PAGES = 50  # at most in a row; the next turn goes on
+# A page in hand is not given up while the database is away, but for this long.
+KEPT_FOR = timedelta(minutes=10)
+
+
+def roads() -> list[int]:
+    """Return the ids of the roads to poll for: one for each key, service and address, once used."""
+    chosen: dict[tuple[str, ...], int] = {}
+    for road in Road.objects.filter(used_at__isnull=False).order_by("pk"):
+        kind = PROVIDERS[road.provider]
+        try:
+            given = credentials.of(road)
+            if not kind(given, api_base_url=road.api_base_url).pulls_reports():
+                continue
+        except (BadCredentials, credentials.UnreadableCredentials):
+            continue  # its sending says so
+        key = given.get(kind.key_setting, road.sender)
+        chosen.setdefault((road.provider, road.service, road.api_base_url, key), road.pk)
+    return list(chosen.values())
+
+
+async def poll(road_id: int, in_database: InDatabase) -> int:
+    """Ask for what is reported and store it, page by page; return how many pages came."""
+    try:
+        road, provider = await in_database(_open, road_id)
+    except (Invalid, BadCredentials, Road.DoesNotExist) as refusal:
+        log.error("reports of road %s are not asked for: %s", road_id, refusal)
+        return 0
+    pages = 0
+    async with http.session(connections=1) as session:
+        while pages < PAGES:
+            page = await provider.reports(session, service=road.service)
+            if page.problem:
+                log.warning("reports of road %s did not come: %s", road_id, page.problem)
+                break
+            if page.body:
+                await _keep(road, page.body, in_database)
+                pages += 1
+            if page.is_last:
+                break
+    return pages
+
+
+async def _keep(road: Road, body: bytes, in_database: InDatabase) -> None:
+    tries_left = int(KEPT_FOR.total_seconds() / AGAIN_SECONDS)
+    while True:
+        try:
+            await in_database(_store, road, body)
+            return
+        except LOST_CONNECTION:
+            tries_left -= 1
+            if not tries_left:
+                raise
+            await asyncio.sleep(AGAIN_SECONDS)
+
+
+# --- in the database, in a thread
+
+
+def _open(road_id: int) -> tuple[Road, Provider]:
+    road = Road.objects.select_related("account").get(pk=road_id)
+    routing.check_base_url(road.api_base_url, PROVIDERS[road.provider])
+    return road, routing.build(road)
+
+
+def _store(road: Road, body: bytes) -> None:
+    inbox.store(road.account_id, provider=road.provider, body=body, at=clock.now())

@@ -1,0 +1,38 @@
+"""Which account a provider speaks of, where one key there serves several accounts.
+
+A report names our sender. It concerns another account than the one whose address or key brought it
+only if that one has the same key, so that no account can say anything of a stranger's messages.
+"""
+
+from __future__ import annotations
+
+from lineportal.accounts import credentials
+from lineportal.accounts.models import Road
+from lineportal.providers import PROVIDERS
+
+
+class Senders:
+    """What is known of senders while a batch is read; asked of the database when first needed."""
+
+    def __init__(self) -> None:
+        self._by_account: dict[tuple[int, str], dict[str, int]] = {}
+
+    def account_of(self, account_id: int, provider: str, sender: str) -> int:
+        """Return the account that an event of this sender concerns, which `account_id` was told."""
+        if not sender or not PROVIDERS[provider].key_setting:
+            return account_id
+        known = self._by_account.get((account_id, provider))
+        if known is None:
+            known = self._by_account[account_id, provider] = sharing(account_id, provider)
+        return known.get(sender, account_id)
+
+
+def sharing(account_id: int, provider: str) -> dict[str, int]:
+    """Return the accounts, by sender, that use a key of this account at the provider."""
+    name = PROVIDERS[provider].key_setting
+    roads = [
+        (road, credentials.of(road).get(name))
+        for road in Road.objects.filter(provider=provider).order_by("pk")
+    ]
+    own = {key for road, key in roads if road.account_id == account_id}
+    return {road.sender: road.account_id for road, key in roads if key in own}
