@@ -35,12 +35,14 @@ from lineportal.providers.base import (
 
 LIMIT = 500  # characters of all texts together
 CHANNEL = "LineNotification"  # one address serves all of a customer's channels
-ICONS = frozenset(
-    "userPlus chatEllipsis phone note gear bell checkCircle slashCircle search link wallet store"
-    " mapMarker idCard utensils medicalKit train planeDeparture questionCircle infoCircle boxCheck"
-    " calendarCheck calendar file envelope usdCircle thbCircle usdCircleSend thbCircleSend invoice"
-    " couponStar coupon creditCard starCard shoppingBag megaphone shieldCheck history".split()
-)
+ICONS = {
+    "userPlus", "chatEllipsis", "phone", "note", "gear", "bell", "checkCircle", "slashCircle",
+    "search", "link", "wallet", "store", "mapMarker", "idCard", "utensils", "medicalKit", "train",
+    "planeDeparture", "questionCircle", "infoCircle", "boxCheck", "calendarCheck", "calendar",
+    "file", "envelope", "usdCircle", "thbCircle", "usdCircleSend", "thbCircleSend", "invoice",
+    "couponStar", "coupon", "creditCard", "starCard", "shoppingBag", "megaphone", "shieldCheck",
+    "history",
+}  # fmt: skip
 
 # What the state of a report says of the message. "sent" and the operator's word are no delivery.
 _KINDS = {
@@ -89,6 +91,11 @@ class EightByEightProvider(Provider):
     ceiling_per_second = 2000
     default_rate = 20  # 8x8 publishes none
     draws_itself = True
+
+    @classmethod
+    def check_credentials(cls, credentials: Mapping[str, str]) -> None:
+        super().check_credentials(credentials)
+        inbound.check_settings(credentials)
 
     @classmethod
     def unfit(
@@ -146,7 +153,7 @@ class EightByEightProvider(Provider):
     def verify(
         body: bytes, headers: Mapping[str, str], signers: Sequence[Mapping[str, str]]
     ) -> None:
-        inbound.verify(body, headers, signers)
+        inbound.verify_basic_or_hmac(body, headers, signers)
 
     @staticmethod
     def events(body: bytes) -> list[Event]:
@@ -174,8 +181,24 @@ class EightByEightProvider(Provider):
                 None,
                 "8x8 has no call that shows whether the key is right; the first message will tell.",
             ),
-            inbound.check(self.given, provider=self.title, webhook_url=webhook_url),
+            self._check_webhook(webhook_url),
         ]
+
+    def _check_webhook(self, url: str) -> Check:
+        if not inbound.is_set(self.given):
+            return Check(
+                "webhook",
+                False,
+                "No webhook credentials are set, so no report is taken and every message ends by"
+                " silence: set webhook_user and webhook_password, and give 8x8 the address"
+                f" {url} with them.",
+            )
+        return Check(
+            "webhook",
+            None,
+            f"Webhooks are taken at {url} with their credentials; 8x8 has no call that shows which"
+            " address it reports to.",
+        )
 
     def _said(self, content: Mapping[str, Any]) -> dict[str, Any]:
         """Return approved content in 8x8's words."""
@@ -197,9 +220,8 @@ class EightByEightProvider(Provider):
 
     def _result(self, message: OutgoingMessage, answer: http.Answer) -> SendResult:
         told = _object(answer.body)
-        hidden = (self.given["api_key"], message.address, message.address.removeprefix("+"))
-        words = http.masked(str(told.get("message") or ""), hidden=hidden)
-        code = http.masked(str(told.get("code") or ""), hidden=hidden)[:40]
+        words = self.masked(told.get("message"), address=message.address)
+        code = self.masked(told.get("code"), address=message.address)[:40]
         request_id = http.printable(str(told.get("umid") or told.get("errorId") or ""))[:100]
 
         def result(outcome: Outcome, **more: Any) -> SendResult:
@@ -212,8 +234,8 @@ class EightByEightProvider(Provider):
             if status.get("state") == "rejected":
                 return result(
                     Outcome.REFUSED,
-                    code=http.masked(str(status.get("errorCode") or ""), hidden=hidden)[:40],
-                    detail=http.masked(str(status.get("errorMessage") or ""), hidden=hidden),
+                    code=self.masked(status.get("errorCode"))[:40],
+                    detail=self.masked(status.get("errorMessage"), address=message.address),
                 )
             return result(Outcome.ACCEPTED)
         if answer.status in (400, 413):
@@ -221,9 +243,7 @@ class EightByEightProvider(Provider):
         if answer.status in (401, 403, 404, 405, 415):
             return result(Outcome.FAULT, scope=FaultScope.ACCOUNT)
         if answer.status == 429:
-            return result(
-                Outcome.THROTTLED, retry_after_seconds=http.wait_of(answer.headers)
-            )
+            return result(Outcome.THROTTLED, retry_after_seconds=http.wait_of(answer.headers))
         return result(Outcome.UNCERTAIN)
 
 
