@@ -98,6 +98,30 @@ class Line:
         """What the simulator knows of a person."""
         return self.control("GET", f"people/{quote(who)}")
 
+    def chat(self, who: str = PHONE) -> list[Any]:
+        """What the phone shows, oldest first."""
+        entries: list[Any] = self.control("GET", f"people/{quote(who)}/chat")["entries"]
+        return entries
+
+    def kinds(self, who: str = PHONE) -> list[str]:
+        """The kinds of what the phone shows, oldest first."""
+        return [entry["kind"] for entry in self.chat(who)]
+
+    def awaiting(self, who: str = PHONE) -> Any:
+        """What LINE's dialogue waits for."""
+        return self.control("GET", f"people/{quote(who)}/chat")["awaiting"]
+
+    def code(self, who: str = PHONE) -> str:
+        """The code of the newest SMS on the phone."""
+        sms = [entry["text"] for entry in self.chat(who) if entry["kind"] == "sms_code"][-1]
+        return str(sms).rstrip(".")[-6:]
+
+    def refused(self, what: str, who: str = PHONE, **given: Any) -> str:
+        """Try something that a person cannot do; gives the sentence that says why."""
+        answer = self.call("POST", f"/simulator/people/{quote(who)}/{what}", given, token=None)
+        assert answer.status == 400, answer.body
+        return str(answer.body["error"])
+
     def act(self, what: str, who: str = PHONE, **given: Any) -> Any:
         """Let a person do something."""
         return self.control("POST", f"people/{quote(who)}/{what}", given)

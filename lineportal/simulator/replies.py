@@ -1,0 +1,37 @@
+"""Reply tokens: each is for one channel and one person, once, within a minute."""
+
+from __future__ import annotations
+
+import secrets
+
+from lineportal.simulator.people import Person
+
+# LINE recommends to answer at once, and promises nothing after a minute.
+GOOD_SECONDS = 60.0
+_KEPT = 100_000
+
+
+class ReplyTokens:
+    """The tokens that went out with events and can still be used."""
+
+    def __init__(self) -> None:
+        self._held: dict[str, tuple[Person, str, float]] = {}  # whom, channel id, until
+
+    def issue(self, person: Person, channel_id: str, at: float) -> str:
+        """Return a new token for the event of this person at this channel."""
+        token = secrets.token_hex(16)
+        self._held[token] = (person, channel_id, at + GOOD_SECONDS)
+        if len(self._held) > _KEPT:
+            del self._held[next(iter(self._held))]
+        return token
+
+    def holder(self, token: object, channel_id: str, at: float) -> Person | None:
+        """Return whom the token answers, None where it is not good any more."""
+        if not isinstance(token, str) or token not in self._held:
+            return None
+        person, owner, until = self._held[token]
+        return person if owner == channel_id and at <= until else None
+
+    def use(self, token: str) -> None:
+        """Take the token out of the world: it was used."""
+        self._held.pop(token, None)
