@@ -157,7 +157,12 @@ class _Drawing:
             style.put("margin-inline", styles.centred(node.get("align")))
         style.put("aspect-ratio", styles.ratio(node.get("aspectRatio")))
         style.put("background-color", styles.color(node.get("backgroundColor")))
-        return self._tapped(node, _named(kind, node), self._taps.count, "named picture", style)
+        words = _named(kind, node)
+        if kind == "image" and styles.is_small(node.get("size")):
+            inner, look = tag("span", title=words, role="img", aria_label=words), "named small"
+        else:
+            inner, look = tag("bdi", words), "named picture"
+        return self._tapped(node, inner, self._taps.count, look, style)
 
     def _tapped(self, node: Node, inner: Html | str, before: int, kind: str, style: Style) -> Html:
         """Return the part; what holds something to tap is not itself tapped."""

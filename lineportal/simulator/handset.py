@@ -83,7 +83,7 @@ def _chats(phone: Phone, latest: dict[str, ChatEntry], shown: str) -> Html:
     return tag(
         "div",
         tag("ul", *rows),
-        tag("h2", "Official Accounts") if silent else None,
+        tag("h2", "More Official Accounts") if silent else None,
         tag("ul", *silent) if silent else None,
         None
         if channels

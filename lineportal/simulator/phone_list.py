@@ -66,9 +66,9 @@ async def drawn(world: World, sought: str, *, error: str = "", status: int = 200
             ),
             tag("p", error, class_="error", role="alert") if error else None,
             _search(sought),
-            _latest(world, at) if not sought else None,
+            None if sought else _adding(is_open=bool(error) or not people),
+            None if sought else _latest(world, at),
             _listed(people, len(world.people), sought, at),
-            _adding(),
             class_="sheet",
         ),
         status=status,
@@ -105,7 +105,7 @@ def _latest(world: World, at: float) -> Html | None:
 
 def _listed(people: list[Person], total: int, sought: str, at: float) -> Html:
     if not people:
-        words = "Nobody here has this." if sought else "Nobody is here yet; add somebody below."
+        words = "Nobody here has this." if sought else "Nobody is here yet; add somebody."
         return tag("section", tag("h2", "Everyone"), tag("p", words))
     shown = people[:SHOWN]
     if len(people) > SHOWN:
@@ -136,10 +136,10 @@ def _row(person: Person, at: float) -> Html:
     )
 
 
-def _adding() -> Html:
+def _adding(*, is_open: bool) -> Html:
     return tag(
-        "section",
-        tag("h2", "Add a person"),
+        "details",
+        tag("summary", "Add a person"),
         tag(
             "form",
             tag(
@@ -192,4 +192,5 @@ def _adding() -> Html:
             action="/phone/",
             class_="adding",
         ),
+        open=is_open,
     )

@@ -125,6 +125,12 @@ def image_width(value: Any) -> str | None:
     return _length(value, _IMAGES) or _IMAGES["md"]
 
 
+def is_small(value: Any) -> bool:
+    """Whether an image of this size has no room for its name."""
+    width = image_width(value) or ""
+    return width.endswith("px") and float(width.removesuffix("px")) < 100
+
+
 def align(value: Any) -> str | None:
     """Return how a text stands in its line."""
     return _word(value, _ALIGNED)

@@ -66,6 +66,7 @@ def drawn(phone: Phone, name: str, entries: list[ChatEntry], error: str) -> Html
     return tag(
         "main",
         _head(phone, name, own),
+        _hint(phone, name),
         tag(
             "div",
             tag(
@@ -107,7 +108,7 @@ def action_of(person: Person, value: str) -> tuple[str, dict[str, Any]] | None:
 def _head(phone: Phone, name: str, own: list[ChatEntry]) -> Html:
     back = tag("a", "‹", href=phone.path, class_="up", aria_label="Back to the chats")
     if name == LINE:
-        title, more = _title("LINE", tag("span", "✓", class_="official-mark")), None
+        title, more = _title("LINE"), None
     elif name == SMS:
         title, more = _title("SMS"), None
     else:
@@ -116,6 +117,13 @@ def _head(phone: Phone, name: str, own: list[ChatEntry]) -> Html:
         badge = tag("span", BADGE, class_="badge") if is_noted else None
         title, more = _title(phone.name_of(channel_id), badge), _relation(phone, channel_id, name)
     return tag("div", back, title, more, id="head", class_="head", data_live=True)
+
+
+def _hint(phone: Phone, name: str) -> Html:
+    """Return the way to LINE's question, where another chat is open."""
+    asks = name != LINE and chat.awaiting(phone.person, phone.at) is not None
+    link = tag("a", "LINE asks you something", href=phone.address(LINE)) if asks else None
+    return tag("div", link, id="hint", class_="hint", data_live=True)
 
 
 def _title(words: str, mark: Html | None = None) -> Html:
@@ -183,7 +191,9 @@ def _of_account(phone: Phone, entry: ChatEntry) -> Html:
 def _of_line(phone: Phone, entry: ChatEntry) -> Html:
     where = None
     if entry.kind == "notice" and entry.channel_id:
-        where = tag("p", "From ", tag("bdi", phone.name_of(entry.channel_id)), class_="from")
+        name = tag("bdi", phone.name_of(entry.channel_id))
+        address = phone.address(f"{ACCOUNT}{entry.channel_id}")
+        where = tag("p", "From ", tag("a", name, href=address), class_="from")
     sender = "SMS" if entry.kind == "sms_code" else "LINE"
     text = tag("div", tag("span", entry.text, dir="auto"), where, class_=f"says {entry.kind}")
     return _theirs(phone, entry, sender, None, text)
