@@ -8,9 +8,6 @@ from lineportal.simulator.delivery import Delivery
 from lineportal.simulator.given import NotUsable
 from lineportal.simulator.people import ChatEntry, Person
 
-# Whoever wrote can be answered by push for so long, friend or not.
-ANSWERABLE_SECONDS = 7 * 86_400.0
-
 
 def say(delivery: Delivery, person: Person, channel: Channel, words: str, at: float) -> ChatEntry:
     """The person writes a text; raises NotUsable where they cannot."""
@@ -23,6 +20,7 @@ def say(delivery: Delivery, person: Person, channel: Channel, words: str, at: fl
 def send_picture(delivery: Delivery, person: Person, channel: Channel, at: float) -> ChatEntry:
     """The person sends a picture; raises NotUsable where they cannot."""
     entry = _written(person, channel, "image", "[picture]", at)
+    delivery.keep_picture(entry.id, channel)
     _tell(delivery, person, channel, events.image(entry.id), at)
     return entry
 
@@ -45,16 +43,11 @@ def unsend(delivery: Delivery, person: Person, message_id: str, at: float) -> Ch
     else:
         raise NotUsable("This person wrote no such message, or it is no longer kept.")
     entry.kind, entry.text = "unsent", chat.UNSENT
+    delivery.pictures.pop(message_id, None)
     channel = delivery.channel(entry.channel_id)
     if channel is not None and not person.has_blocked(channel.id):
         delivery.tell(channel, events.unsend(person.user_id, message_id, at=at))
     return entry
-
-
-def may_be_answered(person: Person, channel_id: str, at: float) -> bool:
-    """Whether the person wrote to the channel within seven days."""
-    wrote_at = (person.wrote_at or {}).get(channel_id)
-    return wrote_at is not None and at - wrote_at <= ANSWERABLE_SECONDS
 
 
 def _written(person: Person, channel: Channel, kind: str, words: str, at: float) -> ChatEntry:

@@ -13,12 +13,14 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import count
 
-from lineportal.simulator import chat, dialogue, events
+from lineportal.simulator import chat, dialogue, events, reach
 from lineportal.simulator.channels import Channel
 from lineportal.simulator.clock import DAY
 from lineportal.simulator.events import Event
 from lineportal.simulator.people import KEPT_PER_PERSON, Message, People, Person
 from lineportal.simulator.replies import ReplyTokens
+
+_KEPT_PICTURES = 10_000
 
 Outgoing = Callable[[Channel, Event], None]
 
@@ -44,14 +46,15 @@ class Delivery:
         self._order = count()
         self._waiting: deque[tuple[Message, Person]] = deque()  # oldest first
         self.replies = ReplyTokens()
+        self.pictures: dict[str, str] = {}  # message id -> channel id, of pictures people sent
         self.totals = Totals()
 
     def notify(self, message: Message, person: Person | None, channel: Channel) -> bool:
         """Take a notification message; False is LINE's 422, which does not tell the cause."""
-        if person is None or not person.can_get_notifications():
+        if person is None or not reach.by_phone(person):
             return False
         at = message.accepted_at
-        if person.friend_status_for(channel.id) == "blocked":
+        if person.has_blocked(channel.id):
             message.state = "lost"
         elif person.consent == "agreed" and not person.sms_check_is_due(at):
             self._deliver(message, person, at)
@@ -67,11 +70,18 @@ class Delivery:
         return True
 
     def push(self, message: Message, person: Person, channel: Channel) -> None:
-        """Take a two-way message: friends see it, nobody else does, and no event tells which."""
-        if person.deleted or person.friend_status_for(channel.id) != "friend":
-            message.state = "lost"
-        else:
+        """Take a two-way message: friends see it, and who wrote of late; no event tells which."""
+        if reach.by_push(person, channel.id, message.accepted_at):
             self._deliver(message, person, message.accepted_at)
+        else:
+            message.state = "lost"
+
+    def reply(self, message: Message, person: Person, channel: Channel) -> None:
+        """Take the answer to what the person did: seen unless they have blocked since."""
+        if reach.by_reply(person, channel.id):
+            self._deliver(message, person, message.accepted_at)
+        else:
+            message.state = "lost"
 
     def plan_answer(self, person: Person, at: float) -> None:
         """Plan the scripted answer to LINE's prompt, if the person has one and is being asked."""
@@ -174,13 +184,13 @@ class Delivery:
 
     def unblock(self, person: Person, channels: Iterable[Channel], at: float) -> None:
         """The person unblocks the account; nothing happens where it is not blocked."""
-        blocked = [c for c in channels if person.friend_status_for(c.id) == "blocked"]
+        blocked = [c for c in channels if person.has_blocked(c.id)]
         self.follow(person, blocked, at)
 
     def block(self, person: Person, channels: Iterable[Channel], at: float) -> None:
         """The person, friend or stranger, blocks the account; what waits is lost for good."""
         for channel in channels:
-            if person.friend_status_for(channel.id) == "blocked":
+            if person.has_blocked(channel.id):
                 continue
             person.set_friend_status("blocked", channel.id)
             waiting = person.waiting or []
@@ -191,6 +201,12 @@ class Delivery:
     def channel(self, channel_id: str | None) -> Channel | None:
         """Return the channel, None where there is none of this id."""
         return self._channels.get(channel_id or "")
+
+    def keep_picture(self, message_id: str, channel: Channel) -> None:
+        """Remember that the person's picture can be fetched by this channel; the newest only."""
+        self.pictures[message_id] = channel.id
+        if len(self.pictures) > _KEPT_PICTURES:
+            del self.pictures[next(iter(self.pictures))]
 
     def tell(self, channel: Channel, event: Event) -> None:
         """Send an event to the channel's webhook."""
@@ -207,7 +223,7 @@ class Delivery:
                 self._lapse(message)
             elif (
                 person.deleted
-                or person.friend_status_for(message.channel_id) == "blocked"
+                or person.has_blocked(message.channel_id)
                 or message.channel_id not in self._channels
             ):
                 message.state = "lost"
@@ -221,7 +237,9 @@ class Delivery:
         channel = self._channels[message.channel_id]
         channel.count(message.kind, at)
         self.totals.delivered += 1
-        if message.kind != "push":
+        if message.is_notification:
+            if message.unit is not None:
+                channel.units.count(message.unit, at)
             self.tell(channel, events.delivery(message.data, at=at))
 
     def _lapse(self, message: Message) -> None:

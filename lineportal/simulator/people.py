@@ -18,8 +18,6 @@ from lineportal.simulator.log import Content
 CONSENTS = ("agreed", "not_set", "rejected")
 FRIEND_STATUSES = ("friend", "not_friend", "blocked")
 ANSWERS = ("agree", "silent", "reject")
-# Calling codes of the countries whose numbers LINE notification messages reach: JP, TH, TW.
-SERVED_CALLING_CODES = ("+81", "+66", "+886")
 SMS_CHECK_SECONDS = 180 * 86_400.0
 TWO_WAY_KINDS = frozenset({"push", "reply", "multicast"})
 # Inbox, waiting list and chat keep the newest; load tests write to few people very often.
@@ -55,6 +53,7 @@ class Message:
     accepted_at: float
     state: str = "accepted"  # then waiting, delivered, lapsed or lost
     delivered_at: float | None = None
+    unit: str | None = None  # what it is counted under once a person gets it
     n: int = 0  # its place in the chat; a notification message has LINE's notice at n - 1
 
     @property
@@ -136,16 +135,6 @@ class Person:
     def has_blocked(self, channel_id: str) -> bool:
         """Whether the account is blocked."""
         return self.friend_status_for(channel_id) == "blocked"
-
-    def can_get_notifications(self) -> bool:
-        """Whether LINE answers 200 or 202 rather than 422, blocked or not."""
-        return (
-            not self.deleted
-            and self.phone is not None
-            and self.phone.startswith(SERVED_CALLING_CODES)
-            and self.privacy_policy
-            and self.consent != "rejected"
-        )
 
 
 def digest(phone: str) -> bytes:

@@ -32,6 +32,10 @@ class ReplyTokens:
         person, owner, until = self._held[token]
         return person if owner == channel_id and at <= until else None
 
+    def whose(self, token: object) -> Person | None:
+        """Return whom the token was made for, good or not; None once it was used."""
+        return self._held[token][0] if isinstance(token, str) and token in self._held else None
+
     def use(self, token: str) -> None:
         """Take the token out of the world: it was used."""
         self._held.pop(token, None)

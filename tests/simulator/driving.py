@@ -23,6 +23,8 @@ TAG = "order-000000000001"
 FLEXIBLE = "/bot/pnp/push"
 TEMPLATED = "/v2/bot/message/pnp/templated/push"
 PUSH = "/v2/bot/message/push"
+REPLY = "/v2/bot/message/reply"
+MULTICAST = "/v2/bot/message/multicast"
 HOUR, DAY = 3_600, 86_400
 
 
@@ -62,6 +64,7 @@ class Line:
         headers: dict[str, str] | None = None,
         raw: bytes | None = None,
         timeout: float = 5,
+        as_bytes: bool = False,
     ) -> Answer:
         """Make one request; `raw` goes as it is, `body` as JSON."""
         sent = {"Content-Type": "application/json", **(headers or {})}
@@ -76,6 +79,8 @@ class Line:
         finally:
             connection.close()
         names = {name.lower(): value for name, value in response.getheaders()}
+        if as_bytes:
+            return Answer(response.status, names, content)
         is_json = names.get("content-type", "").startswith("application/json")
         return Answer(response.status, names, json.loads(content) if is_json else content.decode())
 
@@ -151,6 +156,17 @@ class Line:
         """Send a two-way message."""
         headers = {"X-Line-Retry-Key": key} if key else {}
         return self.call("POST", PUSH, {"to": to, "messages": [text()]}, headers=headers, **sent)
+
+    def reply(self, reply_token: str, words: str = "hello", **sent: Any) -> Answer:
+        """Answer an event."""
+        body = {"replyToken": reply_token, "messages": [text(words)]}
+        return self.call("POST", REPLY, body, **sent)
+
+    def multicast(self, *to: str, key: str | None = None, **sent: Any) -> Answer:
+        """Send one message to many."""
+        headers = {"X-Line-Retry-Key": key} if key else {}
+        body = {"to": list(to), "messages": [text()]}
+        return self.call("POST", MULTICAST, body, headers=headers, **sent)
 
     def requests(self, query: str = "") -> list[Any]:
         """The log of the LINE side."""
