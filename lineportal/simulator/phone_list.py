@@ -15,7 +15,7 @@ from lineportal.simulator.world import World
 
 SHOWN = 100
 # People looked at between two answers to others, while one searches among a million.
-_AT_ONCE = 20_000
+_AT_ONCE = 5_000
 # Requests looked through for who was lately written to.
 _LATEST_REQUESTS = 300
 _LATEST_PEOPLE = 8

@@ -150,11 +150,10 @@ def test_the_first_notification_is_played_to_its_end(
         )
 
 
+@pytest.mark.parametrize("window", [(1280, True)], ids=["wide"], indirect=True)
 def test_what_somebody_types_stays_while_the_page_shows_what_is_new(
-    line: Line, window: BrowserContext, request: pytest.FixtureRequest
+    line: Line, window: BrowserContext
 ) -> None:
-    if "plain" in request.node.callspec.id:
-        return  # nothing changes under one's hands without script
     line.person(consent="agreed", sms_verified_at=line.control("GET", "clock")["now"])
     page = window.new_page()
     page.goto(f"/phone/{PHONE}/account/{CHANNEL}")

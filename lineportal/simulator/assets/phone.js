@@ -2,7 +2,7 @@
 "use strict";
 
 (() => {
-  const EVERY_MS = 1500;
+  const EVERY_MS = 1000;
   const address = document.body.dataset.refresh;
   const shown = new Map();
   for (const part of document.querySelectorAll("[data-live]")) shown.set(part.id, part.outerHTML);
