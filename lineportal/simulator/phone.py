@@ -13,7 +13,7 @@ from aiohttp import web
 from lineportal.simulator import acts, forms, handset, paper, phone_list, talk
 from lineportal.simulator.forms import Foreign
 from lineportal.simulator.given import NotUsable
-from lineportal.simulator.people import Person
+from lineportal.simulator.people import Person, checked_phone
 from lineportal.simulator.world import World
 
 # Webhooks are sent behind the page; it waits for a quick endpoint, not for a broken one.
@@ -40,7 +40,13 @@ def routes(world: World) -> list[web.RouteDef]:
         ("POST", "/phone/{who}/press", phones.press),
         ("*", "/phone/{_:.*}", phones.unknown),
     )
-    return [web.route(method, path, _answered(act)) for method, path, act in table]
+    return [
+        # web.get answers HEAD too.
+        web.get(path, _answered(act))
+        if method == "GET"
+        else web.route(method, path, _answered(act))
+        for method, path, act in table
+    ]
 
 
 def _answered(act: Act) -> Act:
@@ -78,7 +84,7 @@ class _Phones:
         try:
             person = self._added(fields)
         except NotUsable as refusal:
-            return await phone_list.drawn(self._world, "", error=str(refusal), status=400)
+            return await phone_list.refused(self._world, fields, str(refusal))
         raise web.HTTPSeeOther(f"/phone/{phone_list.key_of(person)}")
 
     async def show(self, request: web.Request) -> web.StreamResponse:
@@ -136,7 +142,7 @@ class _Phones:
             raise NotHere("There is no such chat on this phone; its account may be gone.")
 
     def _added(self, fields: dict[str, str]) -> Person:
-        phone = fields.get("phone", "").replace(" ", "").replace("-", "")
+        phone = checked_phone(fields.get("phone", "").replace(" ", "").replace("-", ""))
         if self._world.people.find(phone) is not None:
             raise NotUsable("Somebody here has this number already; search for it.")
         row: dict[str, Any] = {

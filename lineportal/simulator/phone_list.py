@@ -20,6 +20,12 @@ _AT_ONCE = 5_000
 _LATEST_REQUESTS = 300
 _LATEST_PEOPLE = 8
 
+_CONSENTS = {
+    "not_set": "Not set: LINE asks first",
+    "agreed": "Agreed",
+    "rejected": "Rejected",
+}
+_FRIENDS = {"not_friend": "No", "friend": "Yes"}
 CONSENT_WORDS = {"agreed": "LON on", "not_set": "LON not set", "rejected": "LON off"}
 
 
@@ -49,30 +55,36 @@ async def found(world: World, sought: str) -> list[Person]:
     return matches
 
 
-async def drawn(world: World, sought: str, *, error: str = "", status: int = 200) -> web.Response:
+async def drawn(world: World, sought: str) -> web.Response:
     """Return the page."""
-    people = await found(world, sought)
-    at = world.clock.now()
-    return paper.page(
-        "Phones · LINE simulator",
-        paper.top(),
-        tag(
-            "main",
-            tag("h1", "Phones"),
-            tag(
-                "p",
-                "Play the customer: open somebody's phone, and agree, refuse, block or answer as"
-                " they would. Nobody real gets a message.",
-            ),
-            tag("p", error, class_="error", role="alert") if error else None,
-            _search(sought),
-            None if sought else _adding(is_open=bool(error) or not people),
-            None if sought else _latest(world, at),
-            _listed(people, len(world.people), sought, at),
-            class_="sheet",
-        ),
-        status=status,
+    people, at = await found(world, sought), world.clock.now()
+    more = [_adding({}, is_open=not people), _latest(world, at)]
+    return _page(
+        200,
+        _search(sought),
+        *([] if sought else more),
+        _listed(people, len(world.people), sought, at),
     )
+
+
+async def refused(world: World, fields: dict[str, str], sentence: str) -> web.Response:
+    """Return the page with what is wrong with a new person, and what was given of them."""
+    people, at = await found(world, ""), world.clock.now()
+    return _page(
+        400,
+        tag("p", sentence, class_="error", role="alert"),
+        _adding(fields, is_open=True),
+        _listed(people, len(world.people), "", at),
+    )
+
+
+def _page(status: int, *parts: Html | None) -> web.Response:
+    words = (
+        "Play the customer: open somebody's phone, and agree, refuse, block or answer as they"
+        " would. Nobody real gets a message."
+    )
+    main = tag("main", tag("h1", "Phones"), tag("p", words), *parts, class_="sheet")
+    return paper.page("Phones · LINE simulator", paper.top(), main, status=status)
 
 
 def _search(sought: str) -> Html:
@@ -136,57 +148,36 @@ def _row(person: Person, at: float) -> Html:
     )
 
 
-def _adding(*, is_open: bool) -> Html:
+def _adding(given: dict[str, str], *, is_open: bool) -> Html:
+    phone = tag(
+        "input",
+        id="phone",
+        name="phone",
+        type="tel",
+        value=given.get("phone"),
+        placeholder="+66855538125",
+        required=True,
+        maxlength=20,
+        autocomplete="off",
+    )
+    is_due = tag(
+        "input",
+        id="sms_due",
+        name="sms_due",
+        type="checkbox",
+        value="1",
+        checked="sms_due" in given or not given,
+    )
+    due_words = "LINE asks for an SMS code first (every 180 days)"
     return tag(
         "details",
         tag("summary", "Add a person"),
         tag(
             "form",
-            tag(
-                "p",
-                tag("label", "Phone, with its plus sign", for_="phone"),
-                tag(
-                    "input",
-                    id="phone",
-                    name="phone",
-                    type="tel",
-                    placeholder="+66855538125",
-                    required=True,
-                    maxlength=20,
-                    autocomplete="off",
-                ),
-            ),
-            tag(
-                "p",
-                tag("label", "LINE notification messages", for_="consent"),
-                tag(
-                    "select",
-                    tag("option", "Not set: LINE asks at the first message", value="not_set"),
-                    tag("option", "Agreed", value="agreed"),
-                    tag("option", "Rejected", value="rejected"),
-                    id="consent",
-                    name="consent",
-                ),
-            ),
-            tag(
-                "p",
-                tag("label", "Friend of the accounts here", for_="friend_status"),
-                tag(
-                    "select",
-                    tag("option", "No", value="not_friend"),
-                    tag("option", "Yes", value="friend"),
-                    id="friend_status",
-                    name="friend_status",
-                ),
-            ),
-            tag(
-                "p",
-                tag(
-                    "input", id="sms_due", name="sms_due", type="checkbox", value="1", checked=True
-                ),
-                tag("label", "LINE asks for an SMS code first (every 180 days)", for_="sms_due"),
-                class_="check",
-            ),
+            tag("p", tag("label", "Phone, with its plus sign", for_="phone"), phone),
+            _choice("consent", "LINE notification messages", _CONSENTS, given),
+            _choice("friend_status", "Friend of the accounts here", _FRIENDS, given),
+            tag("p", is_due, tag("label", due_words, for_="sms_due"), class_="check"),
             tag("button", "Add", class_="primary"),
             method="post",
             action="/phone/",
@@ -194,3 +185,11 @@ def _adding(*, is_open: bool) -> Html:
         ),
         open=is_open,
     )
+
+
+def _choice(name: str, label: str, words: dict[str, str], given: dict[str, str]) -> Html:
+    options = [
+        tag("option", text, value=value, selected=given.get(name) == value)
+        for value, text in words.items()
+    ]
+    return tag("p", tag("label", label, for_=name), tag("select", *options, id=name, name=name))

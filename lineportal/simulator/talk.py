@@ -84,6 +84,8 @@ def drawn(phone: Phone, name: str, entries: list[ChatEntry], error: str) -> Html
             ),
             class_="scroll",
             tabindex=0,
+            role="region",
+            aria_label="Messages",
         ),
         tag("p", error, class_="error", role="alert") if error else None,
         _foot(phone, name),

@@ -227,7 +227,10 @@ def test_a_person_is_added_with_a_form(line: Line) -> None:
     other = line.seen("+886912345678")
     assert (other["consent"], other["friend_status"]) == ("agreed", "friend")
     assert other["sms_verified_at"] is not None
-    refused(post(line, "/phone/", phone=PHONE, consent="agreed"), 400, "number already")
+    answer = post(line, "/phone/", phone=PHONE, consent="agreed")
+    refused(answer, 400, "number already")
+    assert f'value="{PHONE}"' in answer.body
+    assert '<option value="agreed" selected>' in answer.body
     assert line.seen()["consent"] == "not_set"
 
 
@@ -410,6 +413,26 @@ def test_a_long_chat_shows_its_end(line: Line) -> None:
     assert "message-69." in page
     assert "message-5." not in page
     assert "Earlier messages are not shown." in page
+
+
+def test_who_has_left_line_cannot_write(line: Line) -> None:
+    line.person(consent="agreed", deleted=True)
+
+    page = see(line, CHAT)
+    assert "This person has left LINE." in page
+    assert "Write a message" not in page
+    answer = post(line, f"{PATH}/do/say", chat=IN_CHAT, channel=CHANNEL, text="x")
+    refused(answer, 400, "has left LINE")
+
+
+def test_a_reset_takes_the_phones_with_it(line: Line) -> None:
+    line.person()
+    see(line)
+
+    line.control("POST", "reset")
+
+    see(line, PATH, 404)
+    assert "Nobody is here yet" in see(line, "/phone/")
 
 
 def test_a_message_that_waits_is_not_on_the_phone(line: Line) -> None:

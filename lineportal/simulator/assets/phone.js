@@ -35,7 +35,8 @@
   async function refresh() {
     if (document.hidden) return;
     const answer = await fetch(address, { cache: "no-store" });
-    if (!answer.ok) throw new Error(String(answer.status));
+    document.body.classList.toggle("gone", answer.status === 404);
+    if (!answer.ok) return;
     const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
     for (const part of fresh.querySelectorAll("[data-live]")) {
       const old = document.getElementById(part.id);
