@@ -15,6 +15,10 @@ _MOST_CHARACTERS = 5_000
 _ADDRESS = re.compile(r"https?://[^\s<>\"'|\\^`{}]+")
 _PLACEHOLDER = re.compile(r"\{([A-Za-z0-9_]{1,20})\}")
 
+# Requests may have two megabytes; a chat of such would be a page that no browser shows.
+_LARGEST_DRAWING = 300_000
+
+HUGE = "This message is too large to be drawn here."
 GONE = "This message is no longer kept by the simulator."
 
 
@@ -27,7 +31,9 @@ def body(content: Any, kind: str, taps: Taps) -> list[Html]:
         return [tag("div", GONE, class_="named")]
     if kind == "templated":
         return [_templated(content, taps)]
-    return [_object(each, taps) for each in nodes(content.get("messages"))][:5]
+    drawn = [_object(each, taps) for each in list(nodes(content.get("messages")))[:5]]
+    is_huge = sum(map(len, drawn)) > _LARGEST_DRAWING
+    return [tag("div", HUGE, class_="named lone")] if is_huge else drawn
 
 
 def words(text: Any) -> Html:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timezone
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
 
 from lineportal.simulator import chat, drawing, paper
 from lineportal.simulator.clock import DAY
+from lineportal.simulator.log import Content
 from lineportal.simulator.markup import Html, Piece, joined, tag
 from lineportal.simulator.people import ChatEntry, Person
 from lineportal.simulator.taps import Taps
@@ -20,8 +22,8 @@ SMS = "sms"
 ACCOUNT = "account/"  # then the channel's id
 BADGE = "Important notification"
 
-# A chat of two hundred bubbles would be a page that nobody reads to its top.
-_SHOWN = 60
+# A chat of hundreds of bubbles would be a page that nobody reads to its top.
+_SHOWN = 50
 _PRESS_FORM = "press"
 
 
@@ -178,7 +180,7 @@ def _own(phone: Phone, name: str, entry: ChatEntry) -> Html:
 
 def _of_account(phone: Phone, entry: ChatEntry) -> Html:
     assert entry.message is not None, "what an account says is a message"
-    message, taps = entry.message, Taps(form=_PRESS_FORM, entry=entry.id)
+    message = entry.message
     name = phone.name_of(message.channel_id)
     badge = tag("span", BADGE, class_="badge") if message.is_notification else None
     return _theirs(
@@ -186,8 +188,14 @@ def _of_account(phone: Phone, entry: ChatEntry) -> Html:
         entry,
         name,
         badge,
-        *drawing.body(message.content.body(), message.kind, taps),
+        *_bubbles(message.content, message.kind, entry.id),
     )
+
+
+# A phone that is watched is drawn anew every second.
+@lru_cache(maxsize=200)
+def _bubbles(content: Content, kind: str, entry_id: str) -> tuple[Html, ...]:
+    return tuple(drawing.body(content.body(), kind, Taps(form=_PRESS_FORM, entry=entry_id)))
 
 
 def _of_line(phone: Phone, entry: ChatEntry) -> Html:

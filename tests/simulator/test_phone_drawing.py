@@ -251,6 +251,12 @@ def test_a_message_of_very_many_parts_is_cut() -> None:
     assert "bottom" not in drawn(flex(deep)).text
 
 
+def test_a_huge_message_is_named_and_not_drawn() -> None:
+    huge = [{"type": "text", "text": "x" * 4_000}] * 100
+
+    assert drawn(flex(*huge)).text == drawing.HUGE
+
+
 def test_a_message_that_is_no_longer_kept_says_so() -> None:
     [note] = drawing.body(None, "pnp", Taps())
 
