@@ -43,7 +43,13 @@ def do(line: Line, act: str, chat: str = "line", **fields: str) -> str:
     """Press a button of the phone, and see the page it leads to."""
     answer = post(line, f"{PATH}/do/{act}", chat=chat, **fields)
     assert answer.status == 303, answer.body
+    settle(line)
     return see(line, answer.headers["location"])
+
+
+def settle(line: Line) -> None:
+    """Wait until the webhooks of what was done have been sent."""
+    assert line.control("POST", "webhooks/flush")["settled"]
 
 
 def refused(answer: Answer, status: int, words: str) -> None:
