@@ -19,6 +19,7 @@ _PLACEHOLDER = re.compile(r"\{([A-Za-z0-9_]{1,20})\}")
 _LARGEST_DRAWING = 300_000
 
 HUGE = "This message is too large to be drawn here."
+UNKNOWN = "This message has a shape that is not drawn here."
 GONE = "This message is no longer kept by the simulator."
 
 
@@ -28,12 +29,13 @@ def body(content: Any, kind: str, taps: Taps) -> list[Html]:
     `content` is the body of the request as it was kept, None when it no longer is.
     """
     if not isinstance(content, Mapping):
-        return [tag("div", GONE, class_="named")]
+        return [tag("div", GONE, class_="named lone")]
     if kind == "templated":
         return [_templated(content, taps)]
     drawn = [_object(each, taps) for each in list(nodes(content.get("messages")))[:5]]
-    is_huge = sum(map(len, drawn)) > _LARGEST_DRAWING
-    return [tag("div", HUGE, class_="named lone")] if is_huge else drawn
+    if sum(map(len, drawn)) > _LARGEST_DRAWING:
+        return [tag("div", HUGE, class_="named lone")]
+    return drawn or [tag("div", UNKNOWN, class_="named lone")]
 
 
 def words(text: Any) -> Html:

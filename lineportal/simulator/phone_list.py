@@ -9,11 +9,12 @@ from urllib.parse import quote
 from aiohttp import web
 
 from lineportal.simulator import chat, paper
-from lineportal.simulator.markup import Html, tag
+from lineportal.simulator.markup import Html, joined, tag
 from lineportal.simulator.people import Person
 from lineportal.simulator.world import World
 
 SHOWN = 100
+_PATH = "/phone/"
 # People looked at between two answers to others, while one searches among a million.
 _AT_ONCE = 5_000
 # Requests looked through for who was lately written to.
@@ -84,7 +85,7 @@ def _page(status: int, *parts: Html | None) -> web.Response:
         " would. Nobody real gets a message."
     )
     main = tag("main", tag("h1", "Phones"), tag("p", words), *parts, class_="sheet")
-    return paper.page("Phones · LINE simulator", paper.top(), main, status=status)
+    return paper.page("Phones · LINE simulator", paper.top(), main, status=status, refresh=_PATH)
 
 
 def _search(sought: str) -> Html:
@@ -101,7 +102,7 @@ def _search(sought: str) -> Html:
     )
 
 
-def _latest(world: World, at: float) -> Html | None:
+def _latest(world: World, at: float) -> Html:
     people: dict[str, Person] = {}
     for entry in world.log.newest(_LATEST_REQUESTS):
         person = world.people.find(entry.phone or entry.user_id or "")
@@ -109,10 +110,9 @@ def _latest(world: World, at: float) -> Html | None:
             people.setdefault(person.user_id, person)
         if len(people) == _LATEST_PEOPLE:
             break
-    if not people:
-        return None
     rows = [_row(person, at) for person in people.values()]
-    return tag("section", tag("h2", "Lately written to"), tag("ul", *rows, class_="people"))
+    listed = joined([tag("h2", "Lately written to"), tag("ul", *rows, class_="people")])
+    return tag("section", listed if rows else None, id="latest", data_live=True)
 
 
 def _listed(people: list[Person], total: int, sought: str, at: float) -> Html:

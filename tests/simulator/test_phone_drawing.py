@@ -261,3 +261,9 @@ def test_a_message_that_is_no_longer_kept_says_so() -> None:
     [note] = drawing.body(None, "pnp", Taps())
 
     assert Reader(note).text == drawing.GONE
+
+
+def test_a_body_of_another_shape_says_so() -> None:
+    [note] = drawing.body({"text": "hello"}, "push", Taps())
+
+    assert Reader(note).text == drawing.UNKNOWN
