@@ -82,6 +82,11 @@ def _press(world: World, person: Person, given: Fields, at: float) -> None:
     conversation.press(world.delivery, person, _channel(world, given), data, words, at)
 
 
+def _link(world: World, person: Person, given: Fields, at: float) -> None:
+    token, nonce = _text(given, "link_token", 100), _text(given, "nonce", 255)
+    conversation.link(world.delivery, person, _channel(world, given), token, nonce, at)
+
+
 def _unsend(world: World, person: Person, given: Fields, at: float) -> None:
     if "message_id" not in given:
         raise NotUsable('Give "message_id", the "id" of what the person wrote in the chat.')
@@ -102,6 +107,7 @@ ACTS: dict[str, Act] = {
     "say": Act(_say, ("text",)),
     "send_picture": Act(_send_picture),
     "press": Act(_press, ("data", "display_text")),
+    "link": Act(_link, ("link_token", "nonce")),
     "unsend": Act(_unsend, ("message_id",)),
 }
 

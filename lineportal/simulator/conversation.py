@@ -35,6 +35,19 @@ def press(
     return entry
 
 
+def link(
+    delivery: Delivery, person: Person, channel: Channel, token: str, nonce: str, at: float
+) -> None:
+    """The person ties their LINE account to the company's; a token not theirs or old fails."""
+    is_ok = delivery.links.holder(token, channel.id, at) is person
+    delivery.links.use(token)
+    reply_token = delivery.replies.issue(person, channel.id, at)
+    delivery.tell(
+        channel,
+        events.account_link(person.user_id, nonce, is_ok=is_ok, reply_token=reply_token, at=at),
+    )
+
+
 def unsend(delivery: Delivery, person: Person, message_id: str, at: float) -> ChatEntry:
     """The person takes back what they wrote; raises NotUsable where that is not known."""
     for entry in person.chat or ():

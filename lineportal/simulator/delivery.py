@@ -18,7 +18,7 @@ from lineportal.simulator.channels import Channel
 from lineportal.simulator.clock import DAY
 from lineportal.simulator.events import Event
 from lineportal.simulator.people import KEPT_PER_PERSON, Message, People, Person
-from lineportal.simulator.replies import ReplyTokens
+from lineportal.simulator.tokens import LINK_SECONDS, REPLY_SECONDS, OnceTokens
 
 _KEPT_PICTURES = 10_000
 
@@ -45,7 +45,8 @@ class Delivery:
         self._answers: list[tuple[float, int, Person]] = []  # heap of scripted answers
         self._order = count()
         self._waiting: deque[tuple[Message, Person]] = deque()  # oldest first
-        self.replies = ReplyTokens()
+        self.replies = OnceTokens(REPLY_SECONDS)
+        self.links = OnceTokens(LINK_SECONDS)
         self.pictures: dict[str, str] = {}  # message id -> channel id, of pictures people sent
         self.totals = Totals()
 

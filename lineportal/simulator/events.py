@@ -86,6 +86,17 @@ def unsend(user_id: str, message_id: str, *, at: float) -> Event:
     }
 
 
+def account_link(user_id: str, nonce: str, *, is_ok: bool, reply_token: str, at: float) -> Event:
+    """Return the event of somebody who tied their LINE account to one of the company's."""
+    return {
+        "type": "accountLink",
+        "link": {"result": "ok" if is_ok else "failed", "nonce": nonce},
+        "replyToken": reply_token,
+        "source": _user(user_id),
+        **_common(at),
+    }
+
+
 def redelivered(event: Event) -> Event:
     """Return the same event as LINE sends it again: only `isRedelivery` differs."""
     return {**event, "deliveryContext": {"isRedelivery": True}}

@@ -57,6 +57,14 @@ def followers(call: Call) -> Answer:
     return 200, answer
 
 
+def link_token(call: Call) -> Answer:
+    """Give a token with which this person can tie their LINE account to the company's."""
+    person = call.world.people.by_user_id(call.request.match_info["user_id"])
+    if person is None or not reach.by_profile(person, call.caller.id):
+        raise Refused(404)
+    return 200, {"linkToken": call.world.delivery.links.issue(person, call.caller.id, call.at)}
+
+
 def content(call: Call) -> Answer:
     """Give the picture that somebody sent; on LINE this is at api-data.line.me."""
     owner = call.world.delivery.pictures.get(call.request.match_info["message_id"])

@@ -1,4 +1,4 @@
-"""Reply tokens: each is for one channel and one person, once, within a minute."""
+"""Tokens that are good once and not for long: of replies (a minute) and of links (ten minutes)."""
 
 from __future__ import annotations
 
@@ -6,27 +6,29 @@ import secrets
 
 from lineportal.simulator.people import Person
 
-# LINE recommends to answer at once, and promises nothing after a minute.
-GOOD_SECONDS = 60.0
+REPLY_SECONDS = 60.0
+LINK_SECONDS = 600.0
+
 _KEPT = 100_000
 
 
-class ReplyTokens:
-    """The tokens that went out with events and can still be used."""
+class OnceTokens:
+    """The tokens of one kind that went out and can still be used."""
 
-    def __init__(self) -> None:
+    def __init__(self, good_seconds: float) -> None:
+        self._good_seconds = good_seconds
         self._held: dict[str, tuple[Person, str, float]] = {}  # whom, channel id, until
 
     def issue(self, person: Person, channel_id: str, at: float) -> str:
-        """Return a new token for the event of this person at this channel."""
+        """Return a new token that stands for this person at this channel."""
         token = secrets.token_hex(16)
-        self._held[token] = (person, channel_id, at + GOOD_SECONDS)
+        self._held[token] = (person, channel_id, at + self._good_seconds)
         if len(self._held) > _KEPT:
             del self._held[next(iter(self._held))]
         return token
 
     def holder(self, token: object, channel_id: str, at: float) -> Person | None:
-        """Return whom the token answers, None where it is not good any more."""
+        """Return whom the token stands for, None where it is not good any more."""
         if not isinstance(token, str) or token not in self._held:
             return None
         person, owner, until = self._held[token]
