@@ -11,7 +11,7 @@ from typing import Any
 
 from aiohttp import web
 
-from lineportal.simulator.channels import Channel
+from lineportal.simulator import acts, chat
 from lineportal.simulator.clock import written
 from lineportal.simulator.given import Fields, NotUsable, parsed
 from lineportal.simulator.people import Message, Person
@@ -38,6 +38,7 @@ def routes(world: World) -> list[web.RouteDef]:
         ("PUT", "/simulator/people", control.put_people),
         ("GET", "/simulator/people", control.count_people),
         ("GET", "/simulator/people/{who}", control.show_person),
+        ("GET", "/simulator/people/{who}/chat", control.show_chat),
         ("POST", "/simulator/people/{who}/{act}", control.act_of_person),
         ("GET", "/simulator/clock", control.show_clock),
         ("POST", "/simulator/clock", control.set_clock),
@@ -98,31 +99,26 @@ class _Control:
         return {"total": len(self._world.people), **self._world.people.counted()}
 
     async def show_person(self, request: web.Request) -> Any:
-        return _shown(self._person(request))
+        return _shown(self._person(request), self._world.clock.now())
 
     async def act_of_person(self, request: web.Request) -> Any:
-        person, act = self._person(request), request.match_info["act"]
+        world, person, act = self._world, self._person(request), request.match_info["act"]
+        if act not in acts.ACTS:
+            raise NotHere(f"A person can do one of these: {', '.join(acts.ACTS)}.")
         raw = await request.read()
-        fields = Fields(parsed(raw) if raw else {}, "The body", ("channel",))
-        channels = self._channels(fields)
-        world, delivery = self._world, self._world.delivery
-        at, before = world.clock.now(), delivery.totals.webhooks
-        acts: dict[str, Callable[[], None]] = {
-            "agree": lambda: delivery.agree(person, at),
-            "refuse": lambda: delivery.refuse(person, at),
-            "verify_sms": lambda: delivery.verify_sms(person, at),
-            "follow": lambda: delivery.follow(person, channels, at),
-            "unblock": lambda: delivery.unblock(person, channels, at),
-            "block": lambda: delivery.block(person, channels, at),
-            # LINE's event of a block is called unfollow.
-            "unfollow": lambda: delivery.block(person, channels, at),
-        }
-        if act not in acts:
-            raise NotHere(f"A person can do one of these: {', '.join(acts)}.")
-        acts[act]()
-        caused = delivery.totals.webhooks - before
+        at, totals = world.clock.now(), world.delivery.totals
+        before = totals.webhooks
+        acts.perform(world, person, act, parsed(raw) if raw else {}, at)
+        caused = totals.webhooks - before
         settled = await world.notifier.settled()
-        return {"person": _shown(person), "webhooks": caused, "settled": settled}
+        return {"person": _shown(person, at), "webhooks": caused, "settled": settled}
+
+    async def show_chat(self, request: web.Request) -> Any:
+        person, at = self._person(request), self._world.clock.now()
+        return {
+            "awaiting": chat.awaiting(person, at),
+            "entries": [chat.shown(entry) for entry in chat.entries(person)],
+        }
 
     async def show_clock(self, request: web.Request) -> Any:
         return {"now": written(self._world.clock.now())}
@@ -216,15 +212,6 @@ class _Control:
             raise NotHere("Nobody here has this phone (with its plus sign) or LINE user id.")
         return person
 
-    def _channels(self, fields: Fields) -> list[Channel]:
-        known = self._world.channels.by_id
-        channel_id = fields.text("channel")
-        if not channel_id:
-            return list(known.values())
-        if channel_id not in known:
-            raise NotUsable('"channel" is not a channel here; PUT it first.')
-        return [known[channel_id]]
-
 
 def _query_number(request: web.Request, name: str, default: int) -> int:
     text = request.query.get(name, "")
@@ -235,7 +222,7 @@ def _query_number(request: web.Request, name: str, default: int) -> int:
     return int(text)
 
 
-def _shown(person: Person) -> dict[str, Any]:
+def _shown(person: Person, at: float) -> dict[str, Any]:
     verified_at = person.sms_verified_at
     return {
         "phone": person.phone,
@@ -247,6 +234,8 @@ def _shown(person: Person) -> dict[str, Any]:
         "answers_after_seconds": person.answers_after,
         "answers_at": None if person.answer_at is None else written(person.answer_at),
         "sms_verified_at": None if verified_at is None else written(verified_at),
+        "awaiting": chat.awaiting(person, at),
+        "sms_codes_wrong": person.sms.wrong if person.sms else 0,
         "privacy_policy": person.privacy_policy,
         "deleted": person.deleted,
         "waiting": [_shown_message(m) for m in person.waiting or ()],

@@ -17,7 +17,7 @@ from queue import SimpleQueue
 
 from aiohttp import web
 
-from lineportal.simulator import control, line_api, page
+from lineportal.simulator import control, line_api, page, phone
 from lineportal.simulator.world import World
 
 _new_event_loop: Callable[[], asyncio.AbstractEventLoop] = asyncio.new_event_loop
@@ -111,7 +111,7 @@ def running(
 @contextlib.asynccontextmanager
 async def _listening(host: str, port: int, world: World) -> AsyncIterator[Running]:
     app = web.Application(client_max_size=_LARGEST_BODY)
-    app.add_routes([*control.routes(world), *line_api.routes(world)])
+    app.add_routes([*control.routes(world), *phone.routes(world), *line_api.routes(world)])
 
     async def home(request: web.Request) -> web.Response:
         return web.Response(text=page.drawn(world), content_type="text/html")

@@ -50,4 +50,4 @@ class World:
         self.faults = Faults()
         # Continuation tokens of follower lists: (channel id, good until, what is left).
         self.follower_pages: dict[str, tuple[str, float, list[str]]] = {}
-        self.delivery = Delivery(self.channels.by_id, self.notifier.send)
+        self.delivery = Delivery(self.channels.by_id, self.people, self.notifier.send)
