@@ -54,10 +54,12 @@ def routes(world: World) -> list[web.RouteDef]:
         ("POST", "/simulator/reset", control.reset),
         ("*", "/simulator/{_:.*}", control.unknown),
     )
-    return [web.route(method, path, _answered(act)) for method, path, act in table]
+    return [web.route(method, path, answered(act)) for method, path, act in table]
 
 
-def _answered(act: Act) -> Any:
+def answered(act: Act) -> Any:
+    """Return the handler that answers in JSON, with a sentence where the input is wrong."""
+
     async def handle(request: web.Request) -> web.Response:
         try:
             status, answer = 200, await act(request)
@@ -121,7 +123,7 @@ class _Control:
             raise NotHere(f"A person can do one of these: {', '.join(acts)}.")
         acts[act]()
         caused = delivery.totals.webhooks - before
-        settled = await world.notifier.settled()
+        settled = await world.settled()
         return {"person": _shown(person), "webhooks": caused, "settled": settled}
 
     async def show_clock(self, request: web.Request) -> Any:
@@ -145,15 +147,15 @@ class _Control:
         before = (totals.answered, totals.delivered, totals.lapsed, totals.webhooks)
         world.clock.forward_to(target)
         await world.catch_up()
-        settled = await world.notifier.settled()
+        settled = await world.settled()
         after = (totals.answered, totals.delivered, totals.lapsed, totals.webhooks)
         names = ("answered", "delivered", "lapsed", "webhooks")
         counts = {name: b - a for name, a, b in zip(names, before, after, strict=True)}
         return {"now": written(world.clock.now()), **counts, "settled": settled}
 
     async def list_requests(self, request: web.Request) -> Any:
-        after = _query_number(request, "after", 0)
-        limit = min(_query_number(request, "limit", _MOST_ENTRIES), _MOST_ENTRIES)
+        after = query_number(request, "after", 0)
+        limit = min(query_number(request, "limit", _MOST_ENTRIES), _MOST_ENTRIES)
         entries = self._world.log.after(after, path=request.query.get("path", "/"), limit=limit)
         return [entry.shown() for entry in entries]
 
@@ -175,7 +177,7 @@ class _Control:
         return {}
 
     async def show_webhooks(self, request: web.Request) -> Any:
-        return self._world.notifier.shown(_query_number(request, "limit", 1_000))
+        return self._world.notifier.shown(query_number(request, "limit", 1_000))
 
     async def switch_webhooks(self, request: web.Request) -> Any:
         names = ("hold", "duplicate", "shuffle", "bad_signature")
@@ -226,7 +228,8 @@ class _Control:
         return [known[channel_id]]
 
 
-def _query_number(request: web.Request, name: str, default: int) -> int:
+def query_number(request: web.Request, name: str, default: int) -> int:
+    """Return a number of the query, or raise NotUsable."""
     text = request.query.get(name, "")
     if not text:
         return default
