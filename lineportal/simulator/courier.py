@@ -60,8 +60,7 @@ class Courier:
             await self._session.close()
 
     async def forget(self) -> None:
-        """Drop everything planned, under way and remembered."""
-        self.agenda = Agenda()
+        """Drop everything under way and remembered."""
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()

@@ -9,7 +9,7 @@ from typing import Any
 
 from aiohttp import web
 
-from lineportal.simulator import infobip_senders, infobip_status
+from lineportal.simulator import eight_by_eight, infobip_senders, infobip_status
 from lineportal.simulator.control import Act, NotHere, answered, query_number
 from lineportal.simulator.given import Fields, NotUsable, parsed
 from lineportal.simulator.infobip_reports import new_id
@@ -19,7 +19,7 @@ from lineportal.simulator.world import World
 
 def routes(world: World) -> list[web.RouteDef]:
     """Return the routes of the partners' control side, steering this world."""
-    infobip = _InfobipControl(world)
+    infobip, eight = _InfobipControl(world), _EightByEightControl(world)
     table: tuple[tuple[str, str, Act], ...] = (
         ("GET", "/simulator/infobip", infobip.show),
         ("PUT", "/simulator/infobip", infobip.put),
@@ -29,6 +29,11 @@ def routes(world: World) -> list[web.RouteDef]:
         ("GET", "/simulator/infobip/messages", infobip.list_messages),
         ("POST", "/simulator/infobip/reports", infobip.report),
         ("GET", "/simulator/infobip/webhooks", infobip.list_webhooks),
+        ("GET", "/simulator/8x8/subaccounts/", eight.list_accounts),
+        ("PUT", "/simulator/8x8/subaccounts/{account}", eight.put_account),
+        ("GET", "/simulator/8x8/messages", eight.list_messages),
+        ("POST", "/simulator/8x8/reports", eight.report),
+        ("GET", "/simulator/8x8/webhooks", eight.list_webhooks),
     )
     return [web.route(method, path, answered(act)) for method, path, act in table]
 
@@ -99,3 +104,36 @@ class _InfobipControl:
         if sender is None:
             raise NotHere("Infobip has no such sender here; PUT it first.")
         return sender
+
+
+class _EightByEightControl:
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    async def list_accounts(self, request: web.Request) -> Any:
+        accounts = self._world.eight_by_eight.accounts.values()
+        return {"subaccounts": [account.shown() for account in accounts]}
+
+    async def put_account(self, request: web.Request) -> Any:
+        account_id = request.match_info["account"]
+        value = parsed(await request.read())
+        return self._world.eight_by_eight.put_account(account_id, value).shown()
+
+    async def list_messages(self, request: web.Request) -> Any:
+        after, limit = query_number(request, "after", 0), query_number(request, "limit", 10_000)
+        found = [m for m in self._world.eight_by_eight.messages if m.n > after][:limit]
+        return {"messages": [message.shown() for message in found]}
+
+    async def report(self, request: web.Request) -> Any:
+        fields = Fields(parsed(await request.read()), "The body", ("umid", "status"))
+        umid, messages = fields.text("umid"), self._world.eight_by_eight.messages
+        message = next((m for m in reversed(messages) if m.umid == umid), None)
+        if message is None:
+            raise NotHere('No message of 8x8 has this "umid".')
+        status = eight_by_eight.read_status(fields.raw("status"), '"status"')
+        self._world.eight_by_eight.report(message, status, self._world.clock.now())
+        return {"message": message.shown(), "settled": await self._world.settled()}
+
+    async def list_webhooks(self, request: web.Request) -> Any:
+        limit = query_number(request, "limit", 1_000)
+        return {"sent": self._world.courier.shown("8x8", limit)}

@@ -17,7 +17,14 @@ from queue import SimpleQueue
 
 from aiohttp import web
 
-from lineportal.simulator import control, infobip_api, line_api, page, partner_control
+from lineportal.simulator import (
+    control,
+    eight_by_eight_api,
+    infobip_api,
+    line_api,
+    page,
+    partner_control,
+)
 from lineportal.simulator.world import World
 
 _new_event_loop: Callable[[], asyncio.AbstractEventLoop] = asyncio.new_event_loop
@@ -114,6 +121,7 @@ async def _listening(host: str, port: int, world: World) -> AsyncIterator[Runnin
     # The control side's last route takes every address under /simulator/ that is not known.
     app.add_routes([*partner_control.routes(world), *control.routes(world)])
     app.add_routes([*line_api.routes(world), *infobip_api.routes(world)])
+    app.add_routes(eight_by_eight_api.routes(world))
 
     async def home(request: web.Request) -> web.Response:
         return web.Response(text=page.drawn(world), content_type="text/html")

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 
+from lineportal.simulator.agenda import Agenda
 from lineportal.simulator.channels import Channel, Channels
 from lineportal.simulator.clock import Clock
 from lineportal.simulator.courier import Courier
 from lineportal.simulator.delivery import Delivery
+from lineportal.simulator.eight_by_eight import EightByEight
 from lineportal.simulator.events import Event
 from lineportal.simulator.faults import Faults
 from lineportal.simulator.infobip import Infobip
@@ -75,9 +77,11 @@ class World:
         self.line = Line(
             self.channels, self.people, self.delivery, self.log, self.notifier, self.courier
         )
+        self.courier.agenda = Agenda()
         self.infobip = Infobip(self.line)
+        self.eight_by_eight = EightByEight(self.line)
 
     def _tell(self, channel: Channel, event: Event) -> None:
         # A delivery event goes to whoever sent the message; all else concerns the channel.
-        if not self.infobip.hears(channel, event):
+        if not (self.infobip.hears(channel, event) or self.eight_by_eight.hears(event)):
             self.notifier.send(channel, event)
