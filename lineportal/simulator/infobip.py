@@ -113,7 +113,7 @@ class Infobip:
                 return False
             self._is_delivered(sent, at)
             return True
-        message = self._inbound(event)
+        message = infobip_messages.heard(event)
         user_id = (event.get("source") or {}).get("userId")
         if message is not None and user_id:
             for sender in self.senders.values():
@@ -194,19 +194,6 @@ class Infobip:
     def _conclude(self, sent: Sent, what: str, at: float) -> None:
         sent.outcome, sent.concluded_at = what, at
         self.report(sent, self.conduct.outcome(what), at)
-
-    def _inbound(self, event: Event) -> dict[str, Any] | None:
-        common = {"timestamp": event["timestamp"], "replyToken": event.get("replyToken")}
-        message = event.get("message") or {}
-        if event["type"] == "follow":
-            return {"type": "FOLLOW", **common}
-        if event["type"] == "unfollow":
-            return {"type": "UNFOLLOW", "timestamp": event["timestamp"]}
-        if event["type"] == "message" and message.get("type") == "text":
-            return {"type": "TEXT", **common, "text": message["text"]}
-        if event["type"] == "postback":
-            return {"type": "POSTBACK", **common, "data": event["postback"]["data"]}
-        return None
 
 
 _PENDING = {"line": "PENDING_ENROUTE", "line-oa": "PENDING_ACCEPTED"}

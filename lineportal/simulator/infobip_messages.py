@@ -14,7 +14,7 @@ from lineportal.simulator.clock import DAY
 from lineportal.simulator.clock import written as iso
 from lineportal.simulator.infobip_bubble import as_line
 from lineportal.simulator.infobip_requests import UNITS, WEEKDAYS
-from lineportal.simulator.partners import new_mark
+from lineportal.simulator.partners import Event, new_mark
 
 LONGEST_VALIDITY = 2 * DAY  # longer ones are cut to this
 
@@ -129,3 +129,22 @@ def read(
         echoed={name: value for name, value in echoed.items() if value is not None},
         **given,
     )
+
+
+def heard(event: Event) -> dict[str, Any] | None:
+    """Return an event of LINE's as Infobip passes it on, None where it is none it does here.
+
+    That somebody had blocked the account before is not passed on.
+    """
+    timestamp = {"timestamp": event["timestamp"]}
+    answerable = timestamp | {"replyToken": event.get("replyToken")}
+    message = event.get("message") or {}
+    if event["type"] == "follow":
+        return {"type": "FOLLOW", **answerable}
+    if event["type"] in ("unfollow", "unsend"):
+        return {"type": event["type"].upper(), **timestamp}
+    if event["type"] == "message" and message.get("type") == "text":
+        return {"type": "TEXT", **answerable, "text": message["text"]}
+    if event["type"] == "postback":
+        return {"type": "POSTBACK", **answerable, "data": event["postback"]["data"]}
+    return None

@@ -124,7 +124,7 @@ class Reports:
     def _post(
         self, sender: Sender, url: str, body: dict[str, Any], at: float, reports: list[Report]
     ) -> None:
-        raw = json.dumps(body, ensure_ascii=False).encode()
+        raw = json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
         switches = self._line.notifier.switches
         headers = {
             "Content-Type": "application/json;charset=UTF-8",

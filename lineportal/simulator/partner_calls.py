@@ -117,7 +117,7 @@ class PartnerSide:
         call = PartnerCall(world, request, at, entry, _parsed(raw))
         if endpoint.recipients is not None:
             for to in endpoint.recipients(call.json):
-                if isinstance(to, str) and len(to) <= 100:
+                if isinstance(to, str) and to.isascii() and len(to) <= 100:
                     call.recipients.append((to, world.line.find(to)))
         if call.recipients:
             to, person = call.recipients[0]

@@ -75,7 +75,7 @@ class Line:
 
     def find(self, to: object) -> Person | None:
         """Return the person with this number (digits, with or without plus) or user id."""
-        if not isinstance(to, str):
+        if not isinstance(to, str) or not to.isascii():
             return None
         return self.people.find(to if to.startswith(("+", "U")) else f"+{to}")
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from lineportal.simulator import infobip_messages
 from tests.simulator.driving import DAY, HOUR, PHONE, USER, Inbox, Line, receiving
 from tests.simulator.infobip import LINE_OA, SENDER, Company, notification, pushed, words
 
@@ -435,3 +436,25 @@ def test_a_reply_within_a_minute_is_free_once(company: Company, hook: Inbox) -> 
     company.line.advance(61)
     company.send(words(replyToken=wrote["message"]["replyToken"]), path=LINE_OA)
     assert len(company.line.seen()["inbox"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("event", "message"),
+    [
+        ({"type": "message", "message": {"type": "text", "id": "1", "text": "Hi"}},
+         {"type": "TEXT", "replyToken": "r", "text": "Hi"}),
+        ({"type": "message", "message": {"type": "image", "id": "1"}}, None),
+        ({"type": "postback", "postback": {"data": "a=1"}},
+         {"type": "POSTBACK", "replyToken": "r", "data": "a=1"}),
+        ({"type": "follow", "follow": {"isUnblocked": True}},
+         {"type": "FOLLOW", "replyToken": "r"}),
+        ({"type": "unfollow"}, {"type": "UNFOLLOW"}),
+        ({"type": "unsend", "unsend": {"messageId": "1"}}, {"type": "UNSEND"}),
+        ({"type": "accountLink"}, None),
+    ],
+)  # fmt: skip
+def test_lines_events_are_passed_on_in_infobips_words(
+    event: dict[str, Any], message: dict[str, Any] | None
+) -> None:
+    heard = infobip_messages.heard({**event, "timestamp": 5, "replyToken": "r"})
+    assert heard == (message and {**message, "timestamp": 5})
