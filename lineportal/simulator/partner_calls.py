@@ -87,7 +87,10 @@ class PartnerSide:
         return handle
 
     async def _handle(self, endpoint: PartnerEndpoint, request: web.Request) -> web.StreamResponse:
-        call = self._call(endpoint, request, await request.read())
+        raw = await request.read()
+        if not endpoint.sends:
+            await self._world.catch_up()  # who asks for reports sees all that are due
+        call = self._call(endpoint, request, raw)
         fault = self._fault(endpoint, call, accepted=False)
         if fault is not None:
             return await self._spoilt(call, fault, None)
