@@ -159,14 +159,19 @@ def as_line(content: dict[str, Any]) -> dict[str, Any]:
             "contents": [line for line in lines if line],
         },
     }
-    buttons = [
-        {"type": "button", "action": {"type": "uri", "label": a.get("title"), "uri": a.get("url")}}
-        for a in content.get("actions") or ()
-    ]
+    buttons = [_button(action) for action in content.get("actions") or () if action.get("url")]
     if buttons:
         bubble["footer"] = {"type": "box", "layout": "vertical", "contents": buttons}
     alt_text = content.get("title") or content.get("company") or "Notification"
     return {"type": "flex", "altText": alt_text, "contents": bubble}
+
+
+def _button(action: dict[str, Any]) -> dict[str, Any]:
+    url = action["url"]
+    return {
+        "type": "button",
+        "action": {"type": "uri", "label": action.get("title") or url, "uri": url},
+    }
 
 
 def _line(words: str | None, **style: str) -> dict[str, Any] | None:
