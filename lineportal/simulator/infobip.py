@@ -66,8 +66,10 @@ class Infobip:
         schedule = (body.get("options") or {}).get("schedule") or {}
         bulk_id = schedule.get("bulkId") or infobip_reports.new_id()
         begins = max(at, read_instant(schedule.get("sendAt")) or at)
+        gap = infobip_messages.gap(schedule.get("sendingSpeedLimit"))
         known = {sender.name: sender for sender in senders}
-        answers, taken = [], []
+        answers: list[dict[str, Any]] = []
+        taken: list[tuple[Sent, float]] = []
         for message in body["messages"]:
             sender = known.get(message["sender"])
             for destination in message["destinations"]:
@@ -75,6 +77,7 @@ class Infobip:
                 refusal = self._refusal(sender, senders[0].api_key, message_id, at)
                 if refusal is None:
                     self._last += 1
+                    turn = begins + gap * len(taken)
                     sent = infobip_messages.read(
                         service,
                         message,
@@ -83,10 +86,10 @@ class Infobip:
                         bulk_id=bulk_id,
                         message_id=message_id,
                         accepted_at=at,
-                        begins=begins,
+                        begins=turn,
                         default_validity=self.conduct.default_validity,
                     )
-                    taken.append((sent, infobip_messages.opening(message, begins)))
+                    taken.append((sent, infobip_messages.opening(message, turn)))
                 answers.append(
                     {
                         "messageId": message_id,

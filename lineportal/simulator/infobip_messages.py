@@ -17,6 +17,7 @@ from lineportal.simulator.infobip_requests import UNITS, WEEKDAYS
 from lineportal.simulator.partners import Event, new_mark
 
 LONGEST_VALIDITY = 2 * DAY  # longer ones are cut to this
+_SPEED_UNITS = {"MINUTE": 60.0, "HOUR": 3_600.0, "DAY": DAY}
 
 
 @dataclass(slots=True, eq=False)
@@ -58,6 +59,14 @@ class Sent:
             "concluded_at": None if self.concluded_at is None else iso(self.concluded_at),
             "reports": self.reports,
         }
+
+
+def gap(limit: Mapping[str, Any] | None) -> float:
+    """Return the seconds from one message to the next under a limit of the sending speed."""
+    if not limit:
+        return 0.0
+    amount: int = limit["amount"]
+    return _SPEED_UNITS[limit.get("timeUnit") or "MINUTE"] / amount
 
 
 def opening(message: Mapping[str, Any], at: float) -> float:

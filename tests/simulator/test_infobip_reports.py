@@ -317,6 +317,15 @@ def test_a_scheduled_message_waits(company: Company) -> None:
     assert list(company.violations(schedule=far)) == ["options.schedule.sendAt"]
 
 
+def test_messages_keep_to_a_limit_of_the_speed(company: Company) -> None:
+    company.line.person(consent="agreed")
+    messages = [notification(ids=(str(n),)) for n in range(3)]
+    company.send(*messages, schedule={"sendingSpeedLimit": {"amount": 2, "timeUnit": "HOUR"}})
+    for wait, seen in ((0, 1), (HOUR / 4, 1), (HOUR / 2, 2), (HOUR / 2, 3)):
+        company.line.advance(wait)
+        assert len(company.line.seen()["inbox"]) == seen
+
+
 @pytest.mark.parametrize(
     ("window", "seen_at"),
     [
