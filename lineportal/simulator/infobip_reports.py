@@ -22,6 +22,7 @@ from lineportal.simulator.infobip_status import Outcome
 from lineportal.simulator.partners import Line
 
 KEPT_SECONDS = 2 * DAY
+KEPT_REPORTS = 500_000  # the newest; load tests may fetch none
 FEWEST_DEFAULT, MOST = 50, 1_000
 _FILTERS = ("bulkId", "messageId", "campaignReferenceId")
 _PLATFORM_FILTERS = ("entityId", "applicationId")
@@ -106,13 +107,18 @@ class Reports:
     def _let_go(self, report: Report, at: float) -> None:
         url = report.url or self._senders[report.sender].webhook_url
         if url is None or not report.notify:
-            self._kept.append(report)
+            self._keep([report])
             return
         key = (report.sender, url)
         if key not in self._outgoing:
             # Those that fall due at the same instant go together.
             self._line.courier.agenda.plan(at, partial(self._push, key))
         self._outgoing.setdefault(key, []).append(report)
+
+    def _keep(self, reports: list[Report]) -> None:
+        self._kept += reports
+        if len(self._kept) > KEPT_REPORTS * 1.1:
+            del self._kept[:-KEPT_REPORTS]
 
     def _push(self, key: tuple[str, str], at: float) -> None:
         reports = self._outgoing.pop(key)
@@ -130,7 +136,7 @@ class Reports:
             "Content-Type": "application/json;charset=UTF-8",
             **sender.proof(raw, wrong=switches.bad_signature),
         }
-        for _ in range(2 if switches.duplicate else 1):
+        for copy in range(2 if switches.duplicate else 1):
             self._line.courier.send(
                 Parcel(
                     "infobip",
@@ -140,7 +146,7 @@ class Reports:
                     headers,
                     self.conduct.waits,
                     at,
-                    given_up=partial(self._kept.extend, reports),
+                    given_up=None if copy else partial(self._keep, reports),
                 )
             )
 

@@ -300,6 +300,8 @@ def test_a_push_that_is_given_up_waits_to_be_fetched(company: Company, hook: Inb
     hook.statuses = [500] * 3
     company.line.person(consent="agreed")
     company.send()
+    company.line.advance(0)
+    assert company.fetched() == []  # it is being pushed
     company.line.advance(HOUR)
     assert len(hook.posts) == 3
     assert names(company.fetched()) == ["DELIVERED_TO_HANDSET"]
