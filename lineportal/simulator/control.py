@@ -55,10 +55,12 @@ def routes(world: World) -> list[web.RouteDef]:
         ("POST", "/simulator/reset", control.reset),
         ("*", "/simulator/{_:.*}", control.unknown),
     )
-    return [web.route(method, path, _answered(act)) for method, path, act in table]
+    return [web.route(method, path, answered(act)) for method, path, act in table]
 
 
-def _answered(act: Act) -> Any:
+def answered(act: Act) -> Any:
+    """Return the handler that answers in JSON, with a sentence where the input is wrong."""
+
     async def handle(request: web.Request) -> web.Response:
         try:
             status, answer = 200, await act(request)
@@ -110,7 +112,7 @@ class _Control:
         before = totals.webhooks
         acts.perform(world, person, act, parsed(raw) if raw else {}, at)
         caused = totals.webhooks - before
-        settled = await world.notifier.settled()
+        settled = await world.settled()
         return {"person": _shown(person, at), "webhooks": caused, "settled": settled}
 
     async def show_chat(self, request: web.Request) -> Any:
@@ -141,15 +143,15 @@ class _Control:
         before = (totals.answered, totals.delivered, totals.lapsed, totals.webhooks)
         world.clock.forward_to(target)
         await world.catch_up()
-        settled = await world.notifier.settled()
+        settled = await world.settled()
         after = (totals.answered, totals.delivered, totals.lapsed, totals.webhooks)
         names = ("answered", "delivered", "lapsed", "webhooks")
         counts = {name: b - a for name, a, b in zip(names, before, after, strict=True)}
         return {"now": written(world.clock.now()), **counts, "settled": settled}
 
     async def list_requests(self, request: web.Request) -> Any:
-        after = _query_number(request, "after", 0)
-        limit = min(_query_number(request, "limit", _MOST_ENTRIES), _MOST_ENTRIES)
+        after = query_number(request, "after", 0)
+        limit = min(query_number(request, "limit", _MOST_ENTRIES), _MOST_ENTRIES)
         entries = self._world.log.after(after, path=request.query.get("path", "/"), limit=limit)
         return [entry.shown() for entry in entries]
 
@@ -171,7 +173,7 @@ class _Control:
         return {}
 
     async def show_webhooks(self, request: web.Request) -> Any:
-        return self._world.notifier.shown(_query_number(request, "limit", 1_000))
+        return self._world.notifier.shown(query_number(request, "limit", 1_000))
 
     async def switch_webhooks(self, request: web.Request) -> Any:
         names = ("hold", "duplicate", "shuffle", "bad_signature")
@@ -186,7 +188,7 @@ class _Control:
 
     async def flush_webhooks(self, request: web.Request) -> Any:
         released = self._world.notifier.release()
-        return {"webhooks": released, "settled": await self._world.notifier.settled()}
+        return {"webhooks": released, "settled": await self._world.settled()}
 
     async def redeliver_webhooks(self, request: web.Request) -> Any:
         names = ("webhook_event_id", "all")
@@ -197,7 +199,7 @@ class _Control:
         count = self._world.notifier.redeliver(event_id)
         if event_id and not count:
             raise NotHere("No webhook event has this id, or it is too old to be kept.")
-        return {"webhooks": count, "settled": await self._world.notifier.settled()}
+        return {"webhooks": count, "settled": await self._world.settled()}
 
     async def reset(self, request: web.Request) -> Any:
         await self._world.reset()
@@ -213,7 +215,8 @@ class _Control:
         return person
 
 
-def _query_number(request: web.Request, name: str, default: int) -> int:
+def query_number(request: web.Request, name: str, default: int) -> int:
+    """Return a number of the query, or raise NotUsable."""
     text = request.query.get(name, "")
     if not text:
         return default
