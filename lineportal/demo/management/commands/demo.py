@@ -121,6 +121,7 @@ class Command(BaseCommand):
         self, programs: servers.Servers, url: str, simulator: str, passwords: dict[str, str]
     ) -> None:
         self._say(f"\nThe console: {url}/   API: {url}/api/docs/   Simulator: {simulator}/")
+        self._say(f"Play a customer: {simulator}/phone/")
         for name, password in passwords.items():
             self._say(f"  {name:<12} {password}")
         self._say("Ctrl-C ends everything.")
