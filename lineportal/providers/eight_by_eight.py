@@ -53,6 +53,7 @@ _KINDS = {
     "undelivered": "refused",
     "rejected": "refused",
 }
+_E164 = re.compile(r"\+[0-9]{7,15}")
 _TO_OPERATOR = "delivered_to_operator"
 _ABOUT_CONTENT = 2  # codes of reports that change what the state alone would say
 _EXPIRED = 36
@@ -111,23 +112,31 @@ class EightByEightProvider(Provider):
         return ""
 
     def wire(self, message: OutgoingMessage) -> WireRequest:
-        content = json.loads(message.body)
+        content = _object(message.body.encode(errors="replace"))
         if message.service != "lon" or "title" not in content:
             raise CannotWire("8x8 takes notifications made of the fields of the editor only.")
-        if (length := _length(content)) > LIMIT:
+        if not _E164.fullmatch(message.address):
+            raise CannotWire("8x8 takes a phone number with its plus sign only.")
+        try:
+            said, length = self._said(content), _length(content)
+        except _UNREADABLE as error:
+            raise CannotWire(
+                "The message is not made of the fields of the editor; 8x8 takes no other."
+            ) from error
+        if length > LIMIT:
             raise CannotWire(
                 f"With its values the message has {length} characters; 8x8 takes {LIMIT}."
             )
         body = {
             "user": {"msisdn": message.address},
             "clientMessageId": message.reference.hex,
-            "content": self._said(content),
+            "content": said,
         }
         return WireRequest(
             "POST",
             f"/api/v1/subaccounts/{quote(self.given['sub_account_id'], safe='')}/lon",
             {"Content-Type": "application/json"},
-            json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode(),
+            json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode(errors="replace"),
         )
 
     async def send(
@@ -237,7 +246,9 @@ class EightByEightProvider(Provider):
                     code=self.masked(status.get("errorCode"))[:40],
                     detail=self.masked(status.get("errorMessage"), address=message.address),
                 )
-            return result(Outcome.ACCEPTED)
+            if told.get("umid") or status.get("state"):
+                return result(Outcome.ACCEPTED)
+            return result(Outcome.UNCERTAIN, detail=words or "8x8's answer cannot be read.")
         if answer.status in (400, 413):
             return result(Outcome.FAULT, scope=FaultScope.TEMPLATE)
         if answer.status in (401, 403, 404, 405, 415):
@@ -289,7 +300,7 @@ def _event(item: Mapping[str, Any]) -> Event:
         code=http.masked(str(status.get("errorCode") or ""))[:40],
         detail=http.masked(" ".join(filter(None, (detail, str(status.get("errorMessage") or ""))))),
         scope=scope,
-        sender=str(payload.get("subAccountId") or "")[:100],
+        sender=http.printable(str(payload.get("subAccountId") or ""))[:100],
     )
 
 

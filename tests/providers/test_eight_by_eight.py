@@ -7,7 +7,7 @@ import base64
 import json
 import time
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -27,10 +27,9 @@ from tests.providers.contract import (
     REFERENCE,
     TOTAL_SECONDS,
     ProviderContract,
-    answering,
-    serving,
     session,
 )
+from tests.providers.misbehaving import answering, serving
 
 KEY = "key-0123456789-abcdefghij-0123456789"
 PASSWORD = "password-of-the-webhook"
@@ -68,12 +67,52 @@ def outgoing(content: Any = None) -> OutgoingMessage:
     return OutgoingMessage("lon", PHONE, body, REFERENCE, unit="parcel_v1")
 
 
+def basic(password: str = PASSWORD) -> dict[str, str]:
+    return {"Authorization": f"Basic {base64.b64encode(f'eight:{password}'.encode()).decode()}"}
+
+
+def report(state: str, detail: str = "", **status: Any) -> dict[str, Any]:
+    return {
+        "version": 9,
+        "namespace": "ChatApps",
+        "eventType": "outbound_message_status_changed",
+        "payload": {
+            "umid": "f5d3c8f0-1a5e-4e0e-9a4b-0d6b8b7c2a11",
+            "clientMessageId": REFERENCE.hex,
+            "subAccountId": "Thai_Post_LON",
+            "channel": "LineNotification",
+            "user": {"msisdn": PHONE},
+            "status": {
+                "state": state, "detail": detail, "timestamp": "2026-11-25T03:04:05.67Z", **status,
+            },
+        },
+    }  # fmt: skip
+
+
 class TestNotification(ProviderContract):
     secrets = (KEY, PASSWORD)
     message = outgoing()
+    accepting: ClassVar = {"umid": "u-1", "status": {"state": "queued"}}
+    body_decides = True
+    signer = GIVEN
+    webhooks = tuple(
+        json.dumps(each).encode()
+        for each in (
+            report("delivered", "delivered_to_recipient"),
+            report("undelivered", "undelivered_to_recipient", errorCode=46,
+                   errorMessage=f"SubscriberNotReachable {PHONE}"),
+            [report("sent", "delivered_to_operator"), report("read")],
+        )
+    )  # fmt: skip
 
     def build(self, base_url: str) -> EightByEightProvider:
         return provider(base_url)
+
+    def signed(self, body: bytes) -> dict[str, str]:
+        return basic()
+
+    def unknown(self, word: str) -> bytes:
+        return json.dumps(report(word)).encode()
 
 
 def test_a_notification_on_the_wire() -> None:
@@ -148,6 +187,7 @@ def test_8x8_serves_notifications_only(service: str) -> None:
 ANSWERS: list[tuple[int, Any, Outcome, FaultScope | None, str]] = [
     (200, {"umid": "u-1", "status": {"state": "queued"}}, Outcome.ACCEPTED, None, "u-1"),
     (202, {"umid": "u-1"}, Outcome.ACCEPTED, None, "u-1"),
+    (200, {}, Outcome.UNCERTAIN, None, ""),
     (200, {"umid": "u-1", "status": {"state": "rejected", "errorCode": 3038}},
      Outcome.REFUSED, None, "u-1"),
     (400, {"code": 1002, "errorId": "e-1"}, Outcome.FAULT, FaultScope.TEMPLATE, "e-1"),
@@ -175,24 +215,6 @@ def test_what_each_answer_means(
     assert seen.requests[0][1]["Authorization"] == f"Bearer {KEY}"
     if scope:
         assert result.scope is scope
-
-
-def report(state: str, detail: str = "", **status: Any) -> dict[str, Any]:
-    return {
-        "version": 9,
-        "namespace": "ChatApps",
-        "eventType": "outbound_message_status_changed",
-        "payload": {
-            "umid": "f5d3c8f0-1a5e-4e0e-9a4b-0d6b8b7c2a11",
-            "clientMessageId": REFERENCE.hex,
-            "subAccountId": "Thai_Post_LON",
-            "channel": "LineNotification",
-            "user": {"msisdn": PHONE},
-            "status": {
-                "state": state, "detail": detail, "timestamp": "2026-11-25T03:04:05.67Z", **status,
-            },
-        },
-    }  # fmt: skip
 
 
 STATES = [
@@ -254,13 +276,11 @@ def test_of_a_list_what_can_be_read_is_read() -> None:
      ([{"api_key": KEY}], False), ([], False)],
 )  # fmt: skip
 def test_a_webhook_is_taken_with_its_credentials_only(signers: Any, is_taken: bool) -> None:
-    word = base64.b64encode(f"eight:{PASSWORD}".encode()).decode()
-    headers = {"Authorization": f"Basic {word}"}
     if is_taken:
-        EightByEightProvider.verify(b"{}", headers, signers)
+        EightByEightProvider.verify(b"{}", basic(), signers)
     else:
         with pytest.raises(BadSignature):
-            EightByEightProvider.verify(b"{}", headers, signers)
+            EightByEightProvider.verify(b"{}", basic(), signers)
 
 
 @pytest.mark.parametrize(
