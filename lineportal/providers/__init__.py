@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from lineportal.providers.base import Provider
+from lineportal.providers.infobip import InfobipProvider
 from lineportal.providers.line import LineProvider
 
-PROVIDERS: Mapping[str, type[Provider]] = {each.name: each for each in (LineProvider,)}
+PROVIDERS: Mapping[str, type[Provider]] = {
+    each.name: each for each in (LineProvider, InfobipProvider)
+}
