@@ -22,6 +22,7 @@ import aiohttp
 from lineportal.providers import http
 from lineportal.providers.base import (
     BadSignature,
+    CannotWire,
     Check,
     Event,
     FaultScope,
@@ -48,6 +49,7 @@ _UNKNOWN_USER = "Failed to send messages"  # push 400: the user id is unknown to
 _JSON = "application/json"
 COUNTRIES = ("JP", "TH", "TW")
 _USER_ID = re.compile("U[0-9a-f]{32}")
+_ADDRESSES = {"lon": re.compile("[+][0-9]{7,15}"), "oa": _USER_ID}
 _TAG = re.compile(
     "[0-9a-f]{8}(-?)[0-9a-f]{4}\\1[0-9a-f]{4}\\1[0-9a-f]{4}\\1[0-9a-f]{12}", re.IGNORECASE
 )
@@ -95,6 +97,8 @@ class LineProvider(Provider):
 
     def wire(self, message: OutgoingMessage) -> WireRequest:
         # The message object is JSON already; it is set into the request as it stands.
+        if not _ADDRESSES[message.service].fullmatch(message.address):
+            raise CannotWire("The address is none that LINE can send to.")
         unit = f',"customAggregationUnits":["{message.unit}"]' if message.unit else ""
         if message.service == "oa":
             path = PUSH_PATH
@@ -104,6 +108,8 @@ class LineProvider(Provider):
             headers = {"X-Line-Delivery-Tag": message.reference.hex}
             to = phone_hash(message.address)
             if message.is_catalogue:
+                if not message.body.startswith('{"'):
+                    raise CannotWire("The template has no keys of LINE's.")
                 path = TEMPLATED_PATH
                 text = f'{{"to":"{to}",{message.body[1:-1]}{unit}}}'
             else:
@@ -314,7 +320,7 @@ def _event(item: Mapping[str, Any]) -> Event:
     if b"\\u0000" in canonical.replace(b"\\\\", b""):
         raise ValueError("NUL")
     event_id = str(item.get("webhookEventId") or "")
-    if not 0 < len(event_id) <= _EVENT_ID_LIMIT:
+    if not 0 < len(event_id) <= _EVENT_ID_LIMIT or _NOT_VISIBLE.search(event_id):
         event_id = hashlib.sha256(canonical).hexdigest()
     user_id = (item.get("source") or {}).get("userId")
     return Event(
