@@ -52,7 +52,7 @@ def sentence(answer: http.Answer, hidden: Sequence[str]) -> str:
     """Return an answer that is no success in one sentence, with Infobip's own words."""
     words, _properties = _words_of(answer.body)
     told = http.masked(words, hidden=hidden)
-    return f"Infobip answered {answer.status}{f': {told}' if told else '.'}"
+    return f"Infobip answered {answer.status}{f': {told}' if told else ''}".rstrip(". ") + "."
 
 
 def _taken(answer: http.Answer, batch: Sequence[Entry], hidden: Sequence[str]) -> list[SendResult]:

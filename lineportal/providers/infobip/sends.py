@@ -33,6 +33,7 @@ from lineportal.providers.infobip import answers, bubble, pages, setup, webhooks
 from lineportal.providers.infobip.batches import Batches, Entry
 
 PATHS = {"lon": "/line/1", "oa": "/line-oa/1"}
+_ADDRESSES = {"lon": re.compile(r"\+[1-9][0-9]{4,14}"), "oa": re.compile("U[0-9a-f]{32}")}
 PAGE = 500  # reports asked for at once; Infobip gives 1,000 at most
 _ANSWER_LIMIT = 8 * 1024 * 1024  # a page of 1,000 reports with all that they may hold
 _ENTRY_BYTES = 2048  # of the answer to a send, for each message
@@ -82,22 +83,24 @@ class InfobipProvider(Provider):
         return f"Infobip cannot say this template: {found[0]}{more}"
 
     def wire(self, message: OutgoingMessage) -> WireRequest:
+        to = message.address.removeprefix("+") if message.service == "lon" else message.address
+        if not _ADDRESSES[message.service].fullmatch(message.address):
+            raise CannotWire("The address is no phone number in E.164, or no LINE user id.")
         try:
-            drawing = json.loads(message.body)
+            content = bubble.recased(
+                json.loads(message.body),
+                service=message.service,
+                with_button_style=self.given["button_style"] == setup.STYLE_SAID,
+            )
+            text = (
+                f'{self._before}"destinations":[{{"to":"{to}",'
+                f'"messageId":"{message.reference.hex}"}}],'
+                f'"content":{json.dumps(content, ensure_ascii=False)}{self._after}'
+            ).encode()
         except (ValueError, RecursionError) as error:
-            raise CannotWire("The message is no JSON; nothing was sent.") from error
-        content = bubble.recased(
-            drawing,
-            service=message.service,
-            with_button_style=self.given["button_style"] == setup.STYLE_SAID,
-        )
-        to = json.dumps(message.address.removeprefix("+"))
-        text = (
-            f'{self._before}"destinations":[{{"to":{to},"messageId":"{message.reference.hex}"}}],'
-            f'"content":{json.dumps(content, ensure_ascii=False)}{self._after}'
-        )
+            raise CannotWire("The message is no JSON that could be sent.") from error
         path = f"{PATHS[message.service]}/messages"
-        return WireRequest("POST", path, _HEADERS, _BEFORE + text.encode() + _AFTER)
+        return WireRequest("POST", path, _HEADERS, _BEFORE + text + _AFTER)
 
     async def send(
         self,

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+_NAME = re.compile("[A-Za-z]{1,40}")
 _PLACEHOLDER = re.compile(r"\{\{[^{}]*\}\}")
 
 
@@ -129,10 +130,11 @@ class Record:
         known = self._back if walk.is_back else self._there
         found = {}
         for name, inner in value.items():
-            where = f"{place}.{name}" if place else name
             if name not in known:
-                walk.refuse(where, "is not known there.")
+                shown = name if _NAME.fullmatch(name) else "a property"
+                walk.refuse(f"{place}.{shown}" if place else shown, "is not known there.")
                 continue
+            where = f"{place}.{name}" if place else name
             new, shape = known[name]
             if shape not in walk.left_out:
                 found[new] = shape.said(inner, where, walk)
