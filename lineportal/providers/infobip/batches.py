@@ -14,7 +14,7 @@ import aiohttp
 
 from lineportal.providers.outcomes import Outcome, SendResult
 
-GATHER_SECONDS = 0.005  # how long the first of a batch waits for others
+GATHER_SECONDS = 0.01  # how long the first of a batch waits for others
 
 
 @dataclass(slots=True)
