@@ -214,6 +214,12 @@ class Provider(ABC):
         self.total_seconds = total_seconds
         self.connect_seconds = connect_seconds
 
+    def masked(self, words: object, *, address: str = "") -> str:
+        """Return a provider's words without our secrets, numbers, tokens and the address."""
+        secrets = [self.given[each.name] for each in self.settings if each.is_secret]
+        hidden = (*secrets, address, address.removeprefix("+"))
+        return http.masked("" if words is None else str(words), hidden=hidden)
+
     @classmethod
     def check_credentials(cls, credentials: Mapping[str, str]) -> None:
         """Raise BadCredentials unless these are the provider's."""

@@ -21,6 +21,8 @@ CONNECT_SECONDS = 5.0
 TOTAL_SECONDS = 10.0
 ANSWER_LIMIT = 65_536  # bytes of an answer that are read; providers send a few hundred
 
+_LONGEST_WAIT = 3600.0  # seconds; a proxy's Retry-After may hold anything
+
 # The connection was never made, so nothing was sent: DNS, refused, TLS, no free connection, or
 # no time to connect.
 _NOT_CONNECTED = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
@@ -153,6 +155,15 @@ def masked(text: str, *, hidden: Iterable[str] = ()) -> str:
             text = text.replace(each, "***")
     text = printable(text)
     return _PHONE.sub("***", _LONG_TOKEN.sub("***", text))[:DETAIL_LIMIT]
+
+
+def wait_of(headers: Mapping[str, str]) -> float | None:
+    """Return how many seconds an answer asks to wait; None where it does not, or not sanely."""
+    try:
+        seconds = float(headers.get("Retry-After") or "")
+    except ValueError:
+        return None
+    return min(seconds, _LONGEST_WAIT) if seconds > 0 else None
 
 
 def printable(text: str) -> str:

@@ -18,7 +18,7 @@ from django.db import connection, transaction
 
 from lineportal.accounts import access
 from lineportal.logs import MASK
-from lineportal.sending import inbox
+from lineportal.sending import inbox, senders
 from lineportal.sending.models import Attempt, Campaign, CampaignRow, Message, RequestKey
 from lineportal.sending.statuses import SOURCES, Status, Verdict
 from recipients import eligibility, erasure, requests, uploads, upsert
@@ -142,14 +142,19 @@ def _empty_webhooks(account_id: int, line_user_id: str, names: list[bytes]) -> N
         cursor.execute(
             """
             UPDATE sending_webhookdelivery SET body = ''
-            WHERE account_id = %(account)s AND read_at IS NOT NULL AND (
+            WHERE account_id = ANY(%(accounts)s) AND read_at IS NOT NULL AND (
                 EXISTS (SELECT FROM unnest(%(names)s::bytea[]) AS name
                         WHERE position(name IN body) > 0)
                 OR (%(user)s <> '' AND id IN (
                     SELECT delivery_id FROM sending_webhookevent
                     WHERE account_id = %(account)s AND line_user_id = %(user)s)))
             """,
-            {"account": account_id, "names": names, "user": line_user_id},
+            {
+                "account": account_id,
+                "accounts": senders.told_with(account_id),
+                "names": names,
+                "user": line_user_id,
+            },
         )
         cursor.execute(
             """

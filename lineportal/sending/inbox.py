@@ -14,9 +14,8 @@ from django.db import DataError, OperationalError, connection, transaction
 
 from lineportal.providers import PROVIDERS
 from lineportal.providers.base import Event, UnreadableWebhook
-from lineportal.sending import breakers, lanes, receipts
+from lineportal.sending import breakers, lanes, receipts, senders
 from lineportal.sending.models import WebhookDelivery
-from lineportal.sending.senders import Senders
 from recipients import erasure, friendship
 
 _BATCH = 500  # deliveries
@@ -81,7 +80,7 @@ def read_naming(account_id: int, names: Sequence[bytes], *, at: datetime) -> Non
     """
     while True:
         with transaction.atomic():
-            stored = _take_naming(account_id, names)
+            stored = _take_naming(senders.told_with(account_id), names)
             if not stored:
                 return
             _read_stored(stored, [], at=at)
@@ -144,16 +143,16 @@ def _take() -> list[_Stored]:
         return [_Stored(pk, of, kind, bytes(body)) for pk, of, kind, body in cursor.fetchall()]
 
 
-def _take_naming(account_id: int, names: Sequence[bytes]) -> list[_Stored]:
+def _take_naming(account_ids: list[int], names: Sequence[bytes]) -> list[_Stored]:
     with connection.cursor() as cursor:
         cursor.execute(
             """
             SELECT id, account_id, provider, body FROM sending_webhookdelivery
-            WHERE read_at IS NULL AND account_id = %s AND EXISTS (
+            WHERE read_at IS NULL AND account_id = ANY(%s) AND EXISTS (
                 SELECT FROM unnest(%s::bytea[]) AS name WHERE position(name IN body) > 0)
             ORDER BY id LIMIT 20 FOR UPDATE
             """,
-            [account_id, list(names)],
+            [account_ids, list(names)],
         )
         return [_Stored(pk, of, kind, bytes(body)) for pk, of, kind, body in cursor.fetchall()]
 
@@ -165,7 +164,7 @@ def _apply(
     """Apply what these deliveries say for the first time; return the problems by delivery."""
     given: dict[tuple[int, str], _Given] = {}
     problems = {}
-    senders = Senders()
+    known = senders.Senders()
     for each in stored:
         try:
             events = PROVIDERS[each.provider].events(each.body)
@@ -173,7 +172,7 @@ def _apply(
             problems[each.pk] = f"signed, but not understood ({problem})"[:200]
             events = problem.readable
         for event in events:
-            account_id = senders.account_of(each.account_id, each.provider, event.sender)
+            account_id = known.account_of(each.account_id, each.provider, event.sender)
             one = _Given(each, event, account_id)
             given.setdefault(one.key, one)
     fresh = _keep(_without_the_forgotten(list(given.values())))

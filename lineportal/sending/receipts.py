@@ -14,6 +14,7 @@ from django.db import connection
 
 from lineportal.providers.base import Event, FaultScope
 from lineportal.sending.models import Message
+from lineportal.sending.outbox import DELIVERY_LIFE
 from lineportal.sending.statuses import SOURCES, Status
 
 _BATCH = 20_000  # messages expired at once
@@ -150,13 +151,16 @@ def settle(told: Iterable[tuple[int, Event]], *, at: datetime) -> list[Fault]:
                 leased_until = NULL,
                 detail = CASE locked.detail WHEN '' THEN message.detail ELSE locked.detail END,
                 accepted_at = COALESCE(message.accepted_at,
-                    CASE locked.status WHEN 'accepted' THEN locked.occurred_at END)
+                    CASE locked.status WHEN 'accepted' THEN locked.occurred_at END),
+                -- Whoever sends it may die before saying so.
+                expires_at = COALESCE(message.expires_at, CASE WHEN message.service = 'lon'
+                    AND locked.status = 'accepted' THEN %(expires_at)s::timestamptz END)
             FROM locked
             WHERE message.id = locked.id AND message.attempts > 0
               AND (message.status, locked.status) IN ({_MOVES})
             RETURNING message.account_id, message.reference, message.service, message.template_id
             """,
-            {"given": json.dumps(given), "at": at},
+            {"given": json.dumps(given), "at": at, "expires_at": at + DELIVERY_LIFE},
         )
         moved = cursor.fetchall()
     faults = {

@@ -36,3 +36,10 @@ def sharing(account_id: int, provider: str) -> dict[str, int]:
     ]
     own = {key for road, key in roads if road.account_id == account_id}
     return {road.sender: road.account_id for road, key in roads if key in own}
+
+
+def told_with(account_id: int) -> list[int]:
+    """Return the account, and all whose deliveries may speak of its people, as they share a key."""
+    own = Road.objects.filter(account=account_id).values_list("provider", flat=True)
+    shared = [sharing(account_id, name) for name in set(own) if PROVIDERS[name].key_setting]
+    return sorted({account_id, *(other for each in shared for other in each.values())})

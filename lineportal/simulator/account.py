@@ -1,17 +1,17 @@
-"""LINE's calls about the account: tokens, counts, quota, profiles, followers, webhook settings.
+"""LINE's calls about the account: tokens, counts, quota, webhook settings.
 
 https://developers.line.biz/en/reference/messaging-api/
 """
 
 from __future__ import annotations
 
-import secrets
+from collections.abc import Callable
 from datetime import datetime
 from urllib.parse import parse_qs
 
 from lineportal.simulator.calls import Answer, Call, Refused
 from lineportal.simulator.channels import TOKEN_SECONDS, is_web_address
-from lineportal.simulator.clock import DAY, day, month, written
+from lineportal.simulator.clock import day, month, written
 
 
 def issue_token(call: Call) -> Answer:
@@ -38,19 +38,20 @@ def issue_token(call: Call) -> Answer:
     }
 
 
-def count_flexible(call: Call) -> Answer:
-    """Count the flexible notification messages that people got on a day."""
-    return _count(call, "pnp")
+def count(kind: str) -> Callable[[Call], Answer]:
+    """Return the call that counts the messages of this kind that people got on a day."""
 
+    def counted(call: Call) -> Answer:
+        if kind in ("pnp", "templated") and not call.caller.pnp:
+            raise Refused(403)
+        date = call.request.query.get("date", "")
+        if not _is_date(date):
+            raise Refused(400, "The value for the 'date' parameter is invalid")
+        if date >= day(call.at):
+            return 200, {"status": "unready"}
+        return 200, {"status": "ready", "success": call.caller.delivered[kind, date]}
 
-def count_templated(call: Call) -> Answer:
-    """Count the templated notification messages that people got on a day."""
-    return _count(call, "templated")
-
-
-def count_push(call: Call) -> Answer:
-    """Count the two-way pushes that people got on a day."""
-    return _count(call, "push")
+    return counted
 
 
 def quota(call: Call) -> Answer:
@@ -79,45 +80,23 @@ def bot_info(call: Call) -> Answer:
     }
 
 
-def profile(call: Call) -> Answer:
-    """Show a friend's profile; 404 does not tell which of its causes it has."""
-    person = call.world.people.by_user_id(call.request.match_info["user_id"])
-    if person is None or person.deleted or person.friend_status_for(call.caller.id) != "friend":
-        raise Refused(404)
-    return 200, {
-        "userId": person.user_id,
-        "displayName": f"Person {person.user_id[-4:]}",
-        "language": "en",
-    }
+def count_units(call: Call) -> Answer:
+    """Tell how many names of aggregation units were used this month."""
+    return 200, {"numOfCustomAggregationUnits": len(call.caller.units.of_month(call.at))}
 
 
-def followers(call: Call) -> Answer:
-    """List friends' user ids, page by page; a continuation token is good for 24 hours."""
-    query, channel_id = call.request.query, call.caller.id
-    limit_text = query.get("limit", "300")
-    if not (limit_text.isdecimal() and 1 <= int(limit_text[:9]) <= 1_000):
-        raise Refused(400, "The value for the 'limit' parameter is invalid")
-    limit, pages = int(limit_text), call.world.follower_pages
-    if start := query.get("start"):
-        owner, until, user_ids = pages.pop(start, ("", 0.0, []))
-        if owner != channel_id or until < call.at:
-            raise Refused(400, "The value for the 'start' parameter is invalid")
-    else:
-        user_ids = [
-            person.user_id
-            for person in call.world.people
-            if person.friend_status_for(channel_id) == "friend" and not person.deleted
-        ]
-    answer: dict[str, object] = {"userIds": user_ids[:limit]}
-    if len(user_ids) > limit:
-        # The token stays good when a page is asked for again.
-        token = secrets.token_urlsafe(24)
-        pages[token] = (channel_id, call.at + DAY, user_ids[limit:])
-        answer["next"] = token
-    if start:
-        pages[start] = (owner, until, user_ids)
-    while len(pages) > 100:
-        del pages[next(iter(pages))]
+def list_units(call: Call) -> Answer:
+    """List the names of aggregation units used this month, page by page."""
+    query = call.request.query
+    limit = limit_in(query.get("limit", "100"), most=100)
+    names = list(call.caller.units.of_month(call.at))
+    start = query.get("start")
+    if start is not None and start not in names:
+        raise Refused(400, "The value for the 'start' parameter is invalid")
+    first = 0 if start is None else names.index(start)
+    answer: dict[str, object] = {"customAggregationUnits": names[first : first + limit]}
+    if len(names) > first + limit:
+        answer["next"] = names[first + limit]
     return 200, answer
 
 
@@ -151,15 +130,11 @@ async def test_webhook(call: Call) -> Answer:
     }
 
 
-def _count(call: Call, kind: str) -> Answer:
-    if kind != "push" and not call.caller.pnp:
-        raise Refused(403)
-    date = call.request.query.get("date", "")
-    if not _is_date(date):
-        raise Refused(400, "The value for the 'date' parameter is invalid")
-    if date >= day(call.at):
-        return 200, {"status": "unready"}
-    return 200, {"status": "ready", "success": call.caller.delivered[kind, date]}
+def limit_in(text: str, *, most: int) -> int:
+    """Return the number of a `limit` parameter, or refuse."""
+    if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= most):
+        raise Refused(400, "The value for the 'limit' parameter is invalid")
+    return int(text)
 
 
 def _is_date(text: str) -> bool:

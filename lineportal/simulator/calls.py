@@ -70,8 +70,8 @@ class Call:
         return self.json
 
 
-# Gives (status, body); awaited where it is a coroutine.
-Answer = tuple[int, dict[str, Any]]
+# Gives (status, body), JSON or the bytes of a picture; awaited where it is a coroutine.
+Answer = tuple[int, dict[str, Any] | bytes]
 Act = Callable[[Call], "Answer | Awaitable[Answer]"]
 
 

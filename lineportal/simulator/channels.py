@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from lineportal.simulator.clock import DAY, day, month
 from lineportal.simulator.given import Fields, NotUsable, items
+from lineportal.simulator.units import Units
 
 COUNTRIES = ("TH", "TW", "JP")
 TOKEN_SECONDS = 900  # of a stateless channel access token
@@ -72,7 +73,7 @@ class AcceptedKey:
 
     request_id: str
     accepted_at: float
-    sent_messages: list[dict[str, str]]
+    sent_messages: list[dict[str, str]] | None  # of a push
 
 
 @dataclass(slots=True, eq=False)
@@ -95,6 +96,7 @@ class Channel:
     delivered: Counter[tuple[str, str]] = field(default_factory=Counter)  # (kind, yyyyMMdd)
     used: Counter[str] = field(default_factory=Counter)  # yyyyMM
     retry_keys: dict[str, AcceptedKey] = field(default_factory=dict)
+    units: Units = field(default_factory=Units)
 
     @property
     def bot_user_id(self) -> str:
@@ -113,11 +115,13 @@ class Channel:
     def count(self, kind: str, at: float) -> None:
         """Count one message that a person got: for statistics and for the month's quota."""
         self.delivered[kind, day(at)] += 1
-        self.used[month(at)] += 1
+        if kind != "reply":  # replies are free
+            self.used[month(at)] += 1
 
-    def has_used_up(self, at: float) -> bool:
-        """Whether the month's messages are used up."""
-        return self.monthly_limit is not None and self.used[month(at)] >= self.monthly_limit
+    def has_used_up(self, at: float, *, coming: int = 1) -> bool:
+        """Whether the month's messages do not do for those that are coming."""
+        limit = self.monthly_limit
+        return limit is not None and self.used[month(at)] + max(1, coming) > limit
 
     def accepted_key(self, key: str, at: float) -> AcceptedKey | None:
         """Return what was accepted under this retry key within 24 hours."""
@@ -151,7 +155,7 @@ class Channel:
             "has_catalogue": self.catalogue is not None,
             "delivered": {
                 kind: sum(n for (of, _), n in self.delivered.items() if of == kind)
-                for kind in ("pnp", "templated", "push")
+                for kind in ("pnp", "templated", "push", "multicast", "reply")
             },
         }
 
@@ -181,7 +185,7 @@ class Channels:
             raise NotUsable("The channel_access_token belongs to another channel.")
         if known:
             channel.delivered, channel.used = known.delivered, known.used
-            channel.retry_keys = known.retry_keys
+            channel.retry_keys, channel.units = known.retry_keys, known.units
         self.by_id[channel_id] = channel
         return channel
 

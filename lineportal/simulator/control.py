@@ -11,7 +11,7 @@ from typing import Any
 
 from aiohttp import web
 
-from lineportal.simulator.channels import Channel
+from lineportal.simulator import acts, chat
 from lineportal.simulator.clock import written
 from lineportal.simulator.given import Fields, NotUsable, parsed
 from lineportal.simulator.people import Message, Person
@@ -38,6 +38,7 @@ def routes(world: World) -> list[web.RouteDef]:
         ("PUT", "/simulator/people", control.put_people),
         ("GET", "/simulator/people", control.count_people),
         ("GET", "/simulator/people/{who}", control.show_person),
+        ("GET", "/simulator/people/{who}/chat", control.show_chat),
         ("POST", "/simulator/people/{who}/{act}", control.act_of_person),
         ("GET", "/simulator/clock", control.show_clock),
         ("POST", "/simulator/clock", control.set_clock),
@@ -54,10 +55,12 @@ def routes(world: World) -> list[web.RouteDef]:
         ("POST", "/simulator/reset", control.reset),
         ("*", "/simulator/{_:.*}", control.unknown),
     )
-    return [web.route(method, path, _answered(act)) for method, path, act in table]
+    return [web.route(method, path, answered(act)) for method, path, act in table]
 
 
-def _answered(act: Act) -> Any:
+def answered(act: Act) -> Any:
+    """Return the handler that answers in JSON, with a sentence where the input is wrong."""
+
     async def handle(request: web.Request) -> web.Response:
         try:
             status, answer = 200, await act(request)
@@ -98,31 +101,26 @@ class _Control:
         return {"total": len(self._world.people), **self._world.people.counted()}
 
     async def show_person(self, request: web.Request) -> Any:
-        return _shown(self._person(request))
+        return _shown(self._person(request), self._world.clock.now())
 
     async def act_of_person(self, request: web.Request) -> Any:
-        person, act = self._person(request), request.match_info["act"]
+        world, person, act = self._world, self._person(request), request.match_info["act"]
+        if act not in acts.ACTS:
+            raise NotHere(f"A person can do one of these: {', '.join(acts.ACTS)}.")
         raw = await request.read()
-        fields = Fields(parsed(raw) if raw else {}, "The body", ("channel",))
-        channels = self._channels(fields)
-        world, delivery = self._world, self._world.delivery
-        at, before = world.clock.now(), delivery.totals.webhooks
-        acts: dict[str, Callable[[], None]] = {
-            "agree": lambda: delivery.agree(person, at),
-            "refuse": lambda: delivery.refuse(person, at),
-            "verify_sms": lambda: delivery.verify_sms(person, at),
-            "follow": lambda: delivery.follow(person, channels, at),
-            "unblock": lambda: delivery.unblock(person, channels, at),
-            "block": lambda: delivery.block(person, channels, at),
-            # LINE's event of a block is called unfollow.
-            "unfollow": lambda: delivery.block(person, channels, at),
+        at, totals = world.clock.now(), world.delivery.totals
+        before = totals.webhooks
+        acts.perform(world, person, act, parsed(raw) if raw else {}, at)
+        caused = totals.webhooks - before
+        settled = await world.settled()
+        return {"person": _shown(person, at), "webhooks": caused, "settled": settled}
+
+    async def show_chat(self, request: web.Request) -> Any:
+        person, at = self._person(request), self._world.clock.now()
+        return {
+            "awaiting": chat.awaiting(person, at),
+            "entries": [chat.shown(entry) for entry in chat.entries(person)],
         }
-        if act not in acts:
-            raise NotHere(f"A person can do one of these: {', '.join(acts)}.")
-        acts[act]()
-        caused = delivery.totals.webhooks - before
-        settled = await world.notifier.settled()
-        return {"person": _shown(person), "webhooks": caused, "settled": settled}
 
     async def show_clock(self, request: web.Request) -> Any:
         return {"now": written(self._world.clock.now())}
@@ -145,15 +143,15 @@ class _Control:
         before = (totals.answered, totals.delivered, totals.lapsed, totals.webhooks)
         world.clock.forward_to(target)
         await world.catch_up()
-        settled = await world.notifier.settled()
+        settled = await world.settled()
         after = (totals.answered, totals.delivered, totals.lapsed, totals.webhooks)
         names = ("answered", "delivered", "lapsed", "webhooks")
         counts = {name: b - a for name, a, b in zip(names, before, after, strict=True)}
         return {"now": written(world.clock.now()), **counts, "settled": settled}
 
     async def list_requests(self, request: web.Request) -> Any:
-        after = _query_number(request, "after", 0)
-        limit = min(_query_number(request, "limit", _MOST_ENTRIES), _MOST_ENTRIES)
+        after = query_number(request, "after", 0)
+        limit = min(query_number(request, "limit", _MOST_ENTRIES), _MOST_ENTRIES)
         entries = self._world.log.after(after, path=request.query.get("path", "/"), limit=limit)
         return [entry.shown() for entry in entries]
 
@@ -175,7 +173,7 @@ class _Control:
         return {}
 
     async def show_webhooks(self, request: web.Request) -> Any:
-        return self._world.notifier.shown(_query_number(request, "limit", 1_000))
+        return self._world.notifier.shown(query_number(request, "limit", 1_000))
 
     async def switch_webhooks(self, request: web.Request) -> Any:
         names = ("hold", "duplicate", "shuffle", "bad_signature")
@@ -190,7 +188,7 @@ class _Control:
 
     async def flush_webhooks(self, request: web.Request) -> Any:
         released = self._world.notifier.release()
-        return {"webhooks": released, "settled": await self._world.notifier.settled()}
+        return {"webhooks": released, "settled": await self._world.settled()}
 
     async def redeliver_webhooks(self, request: web.Request) -> Any:
         names = ("webhook_event_id", "all")
@@ -201,7 +199,7 @@ class _Control:
         count = self._world.notifier.redeliver(event_id)
         if event_id and not count:
             raise NotHere("No webhook event has this id, or it is too old to be kept.")
-        return {"webhooks": count, "settled": await self._world.notifier.settled()}
+        return {"webhooks": count, "settled": await self._world.settled()}
 
     async def reset(self, request: web.Request) -> Any:
         await self._world.reset()
@@ -216,17 +214,9 @@ class _Control:
             raise NotHere("Nobody here has this phone (with its plus sign) or LINE user id.")
         return person
 
-    def _channels(self, fields: Fields) -> list[Channel]:
-        known = self._world.channels.by_id
-        channel_id = fields.text("channel")
-        if not channel_id:
-            return list(known.values())
-        if channel_id not in known:
-            raise NotUsable('"channel" is not a channel here; PUT it first.')
-        return [known[channel_id]]
 
-
-def _query_number(request: web.Request, name: str, default: int) -> int:
+def query_number(request: web.Request, name: str, default: int) -> int:
+    """Return a number of the query, or raise NotUsable."""
     text = request.query.get(name, "")
     if not text:
         return default
@@ -235,7 +225,7 @@ def _query_number(request: web.Request, name: str, default: int) -> int:
     return int(text)
 
 
-def _shown(person: Person) -> dict[str, Any]:
+def _shown(person: Person, at: float) -> dict[str, Any]:
     verified_at = person.sms_verified_at
     return {
         "phone": person.phone,
@@ -247,6 +237,8 @@ def _shown(person: Person) -> dict[str, Any]:
         "answers_after_seconds": person.answers_after,
         "answers_at": None if person.answer_at is None else written(person.answer_at),
         "sms_verified_at": None if verified_at is None else written(verified_at),
+        "awaiting": chat.awaiting(person, at),
+        "sms_codes_wrong": person.sms.wrong if person.sms else 0,
         "privacy_policy": person.privacy_policy,
         "deleted": person.deleted,
         "waiting": [_shown_message(m) for m in person.waiting or ()],

@@ -18,22 +18,81 @@ def delivery(data: str, *, at: float) -> Event:
     return {"type": "delivery", "delivery": {"data": data}, **_common(at)}
 
 
-def follow(user_id: str, *, is_unblocked: bool, at: float) -> Event:
+def follow(user_id: str, *, is_unblocked: bool, reply_token: str, at: float) -> Event:
     """Return the event of somebody who became a friend, or unblocked the account."""
     return {
         "type": "follow",
         "follow": {"isUnblocked": is_unblocked},
-        "replyToken": secrets.token_hex(16),
-        "source": {"type": "user", "userId": user_id},
+        "replyToken": reply_token,
+        "source": _user(user_id),
         **_common(at),
     }
 
 
 def unfollow(user_id: str, *, at: float) -> Event:
     """Return the event of somebody who blocked the account, friend or not."""
+    return {"type": "unfollow", "source": _user(user_id), **_common(at)}
+
+
+def message(user_id: str, content: Event, *, reply_token: str, at: float) -> Event:
+    """Return the event of somebody who wrote, friend or not; `content` is text() or image()."""
     return {
-        "type": "unfollow",
-        "source": {"type": "user", "userId": user_id},
+        "type": "message",
+        "message": content,
+        "replyToken": reply_token,
+        "source": _user(user_id),
+        **_common(at),
+    }
+
+
+def text(message_id: str, words: str) -> Event:
+    """Return what a message event holds of a text."""
+    return {
+        "type": "text",
+        "id": message_id,
+        "quoteToken": secrets.token_urlsafe(32),
+        "text": words,
+    }
+
+
+def image(message_id: str) -> Event:
+    """Return what a message event holds of a picture; its bytes are asked for by the id."""
+    return {
+        "type": "image",
+        "id": message_id,
+        "quoteToken": secrets.token_urlsafe(32),
+        "contentProvider": {"type": "line"},
+    }
+
+
+def postback(user_id: str, data: str, *, reply_token: str, at: float) -> Event:
+    """Return the event of somebody who pressed a button with postback data."""
+    return {
+        "type": "postback",
+        "postback": {"data": data},
+        "replyToken": reply_token,
+        "source": _user(user_id),
+        **_common(at),
+    }
+
+
+def unsend(user_id: str, message_id: str, *, at: float) -> Event:
+    """Return the event of somebody who took back a message; it can be answered by no reply."""
+    return {
+        "type": "unsend",
+        "unsend": {"messageId": message_id},
+        "source": _user(user_id),
+        **_common(at),
+    }
+
+
+def account_link(user_id: str, nonce: str, *, is_ok: bool, reply_token: str, at: float) -> Event:
+    """Return the event of somebody who tied their LINE account to one of the company's."""
+    return {
+        "type": "accountLink",
+        "link": {"result": "ok" if is_ok else "failed", "nonce": nonce},
+        "replyToken": reply_token,
+        "source": _user(user_id),
         **_common(at),
     }
 
@@ -49,6 +108,10 @@ def signature(secret: str, raw: bytes) -> str:
     https://developers.line.biz/en/docs/messaging-api/verify-webhook-signature/
     """
     return base64.b64encode(hmac.digest(secret.encode(), raw, hashlib.sha256)).decode()
+
+
+def _user(user_id: str) -> Event:
+    return {"type": "user", "userId": user_id}
 
 
 def _common(at: float) -> Event:

@@ -69,6 +69,7 @@ class Fault:
         return (
             not self.user_id
             or to == self.user_id
+            or (isinstance(to, list) and self.user_id in to)
             or (person is not None and person.user_id == self.user_id)
         )
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from aiohttp import web
 
-from lineportal.simulator import account, sending
+from lineportal.simulator import account, sending, two_way, users
 from lineportal.simulator.calls import LARGEST_BODY, Answer, Call, Endpoint, Refused, parsed
 from lineportal.simulator.faults import Fault
 from lineportal.simulator.people import Person
@@ -22,27 +22,41 @@ from lineportal.simulator.world import World
 
 _SECRET = re.compile(rb"(client_secret=)[^&]*")
 _MINUTE, _HOUR = 60.0, 3_600.0
+_MESSAGE, _WEBHOOK = "/v2/bot/message", "/v2/bot/channel/webhook"
 # Rates: https://developers.line.biz/en/reference/messaging-api/#rate-limits
 ENDPOINTS = (
     Endpoint("POST", "/bot/pnp/push", sending.push_flexible, sends=True),
-    Endpoint("POST", "/v2/bot/message/pnp/templated/push", sending.push_templated, sends=True),
+    Endpoint("POST", f"{_MESSAGE}/pnp/templated/push", sending.push_templated, sends=True),
+    Endpoint("POST", f"{_MESSAGE}/push", two_way.push, sends=True, takes_retry_key=True),
     Endpoint(
-        "POST", "/v2/bot/message/push", sending.push_two_way, sends=True, takes_retry_key=True
+        "POST", f"{_MESSAGE}/multicast", two_way.multicast,
+        sends=True, takes_retry_key=True, rate=(200, 1.0),
     ),
-    Endpoint("POST", "/v2/bot/message/validate/push", sending.validate_push),
-    Endpoint("GET", "/v2/bot/message/delivery/pnp", account.count_flexible),
-    Endpoint("GET", "/v2/bot/message/delivery/pnp/templated", account.count_templated),
-    Endpoint("GET", "/v2/bot/message/delivery/push", account.count_push),
-    Endpoint("GET", "/v2/bot/message/quota", account.quota),
-    Endpoint("GET", "/v2/bot/message/quota/consumption", account.consumption),
+    Endpoint("POST", f"{_MESSAGE}/reply", two_way.reply, sends=True),
+    *(
+        Endpoint("POST", f"{_MESSAGE}/validate/{kind}", two_way.validate)
+        for kind in ("reply", "push", "multicast", "narrowcast", "broadcast")
+    ),
+    Endpoint("GET", f"{_MESSAGE}/delivery/pnp", account.count("pnp")),
+    Endpoint("GET", f"{_MESSAGE}/delivery/pnp/templated", account.count("templated")),
+    *(
+        Endpoint("GET", f"{_MESSAGE}/delivery/{kind}", account.count(kind))
+        for kind in ("push", "multicast", "reply")
+    ),
+    Endpoint("GET", f"{_MESSAGE}/quota", account.quota),
+    Endpoint("GET", f"{_MESSAGE}/quota/consumption", account.consumption),
+    Endpoint("GET", f"{_MESSAGE}/aggregation/info", account.count_units),
+    Endpoint("GET", f"{_MESSAGE}/aggregation/list", account.list_units),
+    Endpoint("GET", f"{_MESSAGE}/{{message_id}}/content", users.content),
     Endpoint("GET", "/v2/bot/info", account.bot_info),
-    Endpoint("GET", "/v2/bot/profile/{user_id}", account.profile),
-    Endpoint("GET", "/v2/bot/followers/ids", account.followers),
-    Endpoint("GET", "/v2/bot/channel/webhook/endpoint", account.get_webhook, rate=(1_000, _MINUTE)),
-    Endpoint("PUT", "/v2/bot/channel/webhook/endpoint", account.set_webhook, rate=(1_000, _MINUTE)),
-    Endpoint("POST", "/v2/bot/channel/webhook/test", account.test_webhook, rate=(60, _HOUR)),
+    Endpoint("GET", "/v2/bot/profile/{user_id}", users.profile),
+    Endpoint("POST", "/v2/bot/user/{user_id}/linkToken", users.link_token),
+    Endpoint("GET", "/v2/bot/followers/ids", users.followers),
+    Endpoint("GET", f"{_WEBHOOK}/endpoint", account.get_webhook, rate=(1_000, _MINUTE)),
+    Endpoint("PUT", f"{_WEBHOOK}/endpoint", account.set_webhook, rate=(1_000, _MINUTE)),
+    Endpoint("POST", f"{_WEBHOOK}/test", account.test_webhook, rate=(60, _HOUR)),
     Endpoint("POST", "/oauth2/v3/token", account.issue_token, needs_token=False),
-)
+)  # fmt: skip
 _NO_AUTHORIZATION = (
     "Authentication failed due to the following reason: missing 'Authorization' header. Confirm"
     " that the access token in the authorization header is valid."
@@ -120,10 +134,12 @@ class _LineSide:
 
     def _resolve(self, endpoint: Endpoint, call: Call, to: object) -> None:
         """Find whom a sending call is for, for the log as well as for the rules."""
-        if not endpoint.sends or not isinstance(to, str):
-            return
         person: Person | None = None
-        if endpoint.takes_retry_key:
+        if endpoint.act is two_way.reply:
+            person = two_way.whom_replied(call)
+        elif not endpoint.sends or not isinstance(to, str):
+            return
+        elif endpoint.takes_retry_key:
             person = self._world.people.by_user_id(to)
             call.entry.user_id = to[:100]
         elif len(to) == 64:
@@ -185,12 +201,13 @@ class _LineSide:
 
 
 def _response(
-    call: Call, status: int, answer: dict[str, Any], headers: dict[str, str]
+    call: Call, status: int, answer: dict[str, Any] | bytes, headers: dict[str, str]
 ) -> web.Response:
     call.entry.status = status
+    is_picture = isinstance(answer, bytes)
     return web.Response(
         status=status,
-        body=json.dumps(answer).encode() if answer else b"{}",
-        content_type="application/json",
+        body=answer if isinstance(answer, bytes) else json.dumps(answer).encode(),
+        content_type="image/png" if is_picture else "application/json",
         headers={"x-line-request-id": call.request_id, **headers},
     )

@@ -19,6 +19,8 @@ from lineportal.simulator.clock import written
 # What the headers and the objects of one request weigh, roughly.
 _OVERHEAD_BYTES = 1_500
 
+_SCHEMES = ("bearer", "app", "basic")
+
 RawHeaders = tuple[tuple[bytes, bytes], ...]
 
 
@@ -62,7 +64,7 @@ class Entry:
     fault: str | None = None
 
     def shown(self) -> dict[str, Any]:
-        """Return the entry as JSON, with the bearer token masked."""
+        """Return the entry as JSON, with tokens and keys masked."""
         kept = self.content.raw is not None
         return {
             "n": self.n,
@@ -174,5 +176,10 @@ def _masked(headers: RawHeaders) -> dict[str, str]:
     for name, value in headers:
         text = name.decode("latin-1")
         is_secret = text.lower() == "authorization"
-        shown[text] = "Bearer ***" if is_secret else value.decode("utf-8", "replace")
+        shown[text] = _scheme(value) if is_secret else value.decode("utf-8", "replace")
     return shown
+
+
+def _scheme(value: bytes) -> str:
+    word, _, secret = value.decode("latin-1").partition(" ")
+    return f"{word} ***" if secret and word.lower() in _SCHEMES else "Bearer ***"

@@ -80,6 +80,13 @@ def check_objects(body: dict[str, Any], findings: Findings, *, notification: boo
         _check_object(message, f"messages[{number}]", findings, notification=notification)
 
 
+def check_silence(body: dict[str, Any], findings: Findings) -> None:
+    """Check `notificationDisabled`: true or false, where it is given."""
+    value = body.get("notificationDisabled")
+    if value is not None and not isinstance(value, bool):
+        findings.add("Must be true or false", "notificationDisabled")
+
+
 def check_units(body: dict[str, Any], findings: Findings) -> None:
     """Check `customAggregationUnits`: at most one name of 1 to 30 letters, digits, underscores."""
     value = body.get("customAggregationUnits")

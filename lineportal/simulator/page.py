@@ -24,6 +24,7 @@ th, td {{ text-align: left; padding: .25rem .75rem .25rem 0; border-bottom: 1px 
 <p>This is not LINE. It answers like the LINE Messaging API and LINE notification messages, by
 LINE's published rules, for tests and demonstrations; nobody gets a message. Point your program's
 LINE base address here. It is steered by JSON under <code>/simulator/</code>.</p>
+<p><a href="/phone/">Phones: play the customer</a></p>
 <p>Clock: <strong>{now}</strong>. People: <strong>{people}</strong>{counts}.
 Requests: <strong>{requests}</strong>, of which accepted messages:
 <strong>{accepted}</strong>. Delivered: <strong>{delivered}</strong>.</p>

@@ -18,10 +18,9 @@ from lineportal.simulator.log import Content
 CONSENTS = ("agreed", "not_set", "rejected")
 FRIEND_STATUSES = ("friend", "not_friend", "blocked")
 ANSWERS = ("agree", "silent", "reject")
-# Calling codes of the countries whose numbers LINE notification messages reach: JP, TH, TW.
-SERVED_CALLING_CODES = ("+81", "+66", "+886")
 SMS_CHECK_SECONDS = 180 * 86_400.0
-# A person's inbox and waiting list keep the newest; load tests write to few people very often.
+TWO_WAY_KINDS = frozenset({"push", "reply", "multicast"})
+# Inbox, waiting list and chat keep the newest; load tests write to few people very often.
 KEPT_PER_PERSON = 200
 
 _PHONE = re.compile(r"\+[1-9][0-9]{6,14}")
@@ -47,13 +46,47 @@ class Message:
     """One accepted message to one person."""
 
     channel_id: str
-    kind: str  # pnp, templated or push: the names of LINE's delivery counts
+    kind: str  # pnp, templated, push, reply or multicast: the names of LINE's delivery counts
     tag: str | None
     data: str  # what the delivery event carries: the tag, or the phone hash without one
     content: Content
     accepted_at: float
     state: str = "accepted"  # then waiting, delivered, lapsed or lost
     delivered_at: float | None = None
+    unit: str | None = None  # what it is counted under once a person gets it
+    n: int = 0  # its place in the chat; a notification message has LINE's notice at n - 1
+
+    @property
+    def is_notification(self) -> bool:
+        """Whether it came by phone number; LINE's system account tells of those."""
+        return self.kind not in TWO_WAY_KINDS
+
+
+@dataclass(slots=True, eq=False)
+class ChatEntry:
+    """One thing the phone shows; see chat.py."""
+
+    at: float
+    sender: str  # "line" (LINE's own system account), "account" (an Official Account), "person"
+    channel_id: str | None
+    kind: str
+    text: str
+    message: Message | None
+    n: int
+
+    @property
+    def id(self) -> str:
+        """The entry's own name; of what a person wrote also LINE's message id."""
+        return str(500_000_000_000_000_000 + self.n)
+
+
+@dataclass(slots=True, eq=False)
+class SmsCheck:
+    """An SMS with a code has gone out."""
+
+    code: str
+    phone: str  # another than the person's own where they are changing it
+    wrong: int = 0  # codes entered that were not this one
 
 
 @dataclass(slots=True, eq=False)
@@ -73,6 +106,10 @@ class Person:
     answer_at: float | None = None  # when the scripted answer to LINE's prompt falls due
     waiting: list[Message] | None = None
     inbox: list[Message] | None = None
+    # What the phone shows besides the inbox; see chat.py.
+    chat: list[ChatEntry] | None = None
+    sms: SmsCheck | None = None
+    wrote_at: dict[str, float] | None = None  # by channel: when they last wrote to it
 
     def friend_status_for(self, channel_id: str) -> str:
         """Return friend, not_friend or blocked."""
@@ -95,20 +132,21 @@ class Person:
         """Whether LINE asks for an SMS code first; it does so every 180 days."""
         return self.sms_verified_at is None or at - self.sms_verified_at >= SMS_CHECK_SECONDS
 
-    def can_get_notifications(self) -> bool:
-        """Whether LINE answers 200 or 202 rather than 422, blocked or not."""
-        return (
-            not self.deleted
-            and self.phone is not None
-            and self.phone.startswith(SERVED_CALLING_CODES)
-            and self.privacy_policy
-            and self.consent != "rejected"
-        )
+    def has_blocked(self, channel_id: str) -> bool:
+        """Whether the account is blocked."""
+        return self.friend_status_for(channel_id) == "blocked"
 
 
 def digest(phone: str) -> bytes:
     """Return SHA-256 of the E.164 number with its plus sign, as LINE wants it in `to`."""
     return hashlib.sha256(phone.encode()).digest()
+
+
+def checked_phone(phone: str) -> str:
+    """Return the number if it is written as E.164 with its plus sign, or raise NotUsable."""
+    if not _PHONE.fullmatch(phone):
+        raise NotUsable('"phone" must be E.164 with its plus sign, such as +66855538125.')
+    return phone
 
 
 def is_user_id(text: str) -> bool:
@@ -140,6 +178,16 @@ class People:
     def find(self, key: str) -> Person | None:
         """Return the person with this phone (`+66...`) or LINE user id."""
         return self._by_digest.get(digest(key)) if key.startswith("+") else self.by_user_id(key)
+
+    def change_phone(self, person: Person, phone: str) -> None:
+        """Give the person another number; raise NotUsable where it is wrong or taken."""
+        hashed = digest(checked_phone(phone))
+        if self._by_digest.get(hashed, person) is not person:
+            raise NotUsable("Somebody else here has this phone number.")
+        if person.phone:
+            self._by_digest.pop(digest(person.phone), None)
+        person.phone = phone
+        self._by_digest[hashed] = person
 
     def upsert(
         self, value: Any, *, channel_ids: Collection[str], at: float
@@ -198,6 +246,8 @@ class People:
             del self._by_user_id[person.user_id]
             person.user_id = user_id
         if hashed:
+            if person.phone and person.phone != phone:
+                del self._by_digest[digest(person.phone)]
             person.phone = phone
             self._by_digest[hashed] = person
         self._by_user_id[person.user_id] = person

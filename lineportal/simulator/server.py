@@ -17,7 +17,15 @@ from queue import SimpleQueue
 
 from aiohttp import web
 
-from lineportal.simulator import control, line_api, page
+from lineportal.simulator import (
+    control,
+    eight_by_eight_api,
+    infobip_api,
+    line_api,
+    page,
+    partner_control,
+    phone,
+)
 from lineportal.simulator.world import World
 
 _new_event_loop: Callable[[], asyncio.AbstractEventLoop] = asyncio.new_event_loop
@@ -111,7 +119,10 @@ def running(
 @contextlib.asynccontextmanager
 async def _listening(host: str, port: int, world: World) -> AsyncIterator[Running]:
     app = web.Application(client_max_size=_LARGEST_BODY)
-    app.add_routes([*control.routes(world), *line_api.routes(world)])
+    # The control side's last route takes every address under /simulator/ that is not known.
+    app.add_routes([*partner_control.routes(world), *control.routes(world)])
+    app.add_routes([*line_api.routes(world), *infobip_api.routes(world)])
+    app.add_routes([*eight_by_eight_api.routes(world), *phone.routes(world)])
 
     async def home(request: web.Request) -> web.Response:
         return web.Response(text=page.drawn(world), content_type="text/html")
@@ -124,6 +135,7 @@ async def _listening(host: str, port: int, world: World) -> AsyncIterator[Runnin
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
     await runner.setup()
     await world.notifier.start()
+    await world.courier.start()
     clockwork = asyncio.create_task(world.run_on())
     try:
         site = web.TCPSite(runner, host, port, backlog=1_024)
@@ -139,4 +151,5 @@ async def _listening(host: str, port: int, world: World) -> AsyncIterator[Runnin
         clockwork.cancel()
         await asyncio.gather(clockwork, return_exceptions=True)
         await world.notifier.stop()
+        await world.courier.stop()
         await runner.cleanup()

@@ -65,7 +65,8 @@ SET state = 'rejected', rejected_by_id = %(reviewer)s, rejected_at = changed_at,
     decided_by = 'line', reason = 'LINE asks for the order number ' || id
 WHERE state = 'submitted' AND id %% 100 >= %(open)s
 """
-# A question for each, answered for two of three; a dossier for half of what is open at review.
+# A question for each, answered for two of three; a dossier for half of what is open at review, by
+# fours, so that no language has all of them or none, whatever number comes first.
 _QUESTIONS = """
 INSERT INTO templates_app_reviewentry (template_id, kind, text, by_id, at, party, answers_id)
 SELECT id, 'question', 'Who gets number ' || id || '?', %(reviewer)s, changed_at, '', NULL
@@ -79,7 +80,7 @@ FROM templates_app_reviewentry WHERE kind = 'question' AND id %% 3 > 0
 _DOSSIERS = """
 INSERT INTO templates_app_reviewentry (template_id, kind, text, by_id, at, party, happened_on)
 SELECT id, 'dossier_sent', '', %(reviewer)s, changed_at, 'Account manager', changed_at::date
-FROM templates_app_messagetemplate WHERE state <> 'draft' AND id %% 2 = 0
+FROM templates_app_messagetemplate WHERE state <> 'draft' AND id / 4 %% 2 = 0
 """
 
 

@@ -23,6 +23,8 @@ TAG = "order-000000000001"
 FLEXIBLE = "/bot/pnp/push"
 TEMPLATED = "/v2/bot/message/pnp/templated/push"
 PUSH = "/v2/bot/message/push"
+REPLY = "/v2/bot/message/reply"
+MULTICAST = "/v2/bot/message/multicast"
 HOUR, DAY = 3_600, 86_400
 
 
@@ -62,6 +64,7 @@ class Line:
         headers: dict[str, str] | None = None,
         raw: bytes | None = None,
         timeout: float = 5,
+        as_bytes: bool = False,
     ) -> Answer:
         """Make one request; `raw` goes as it is, `body` as JSON."""
         sent = {"Content-Type": "application/json", **(headers or {})}
@@ -76,6 +79,8 @@ class Line:
         finally:
             connection.close()
         names = {name.lower(): value for name, value in response.getheaders()}
+        if as_bytes:
+            return Answer(response.status, names, content)
         is_json = names.get("content-type", "").startswith("application/json")
         return Answer(response.status, names, json.loads(content) if is_json else content.decode())
 
@@ -97,6 +102,30 @@ class Line:
     def seen(self, who: str = PHONE) -> Any:
         """What the simulator knows of a person."""
         return self.control("GET", f"people/{quote(who)}")
+
+    def chat(self, who: str = PHONE) -> list[Any]:
+        """What the phone shows, oldest first."""
+        entries: list[Any] = self.control("GET", f"people/{quote(who)}/chat")["entries"]
+        return entries
+
+    def kinds(self, who: str = PHONE) -> list[str]:
+        """The kinds of what the phone shows, oldest first."""
+        return [entry["kind"] for entry in self.chat(who)]
+
+    def awaiting(self, who: str = PHONE) -> Any:
+        """What LINE's dialogue waits for."""
+        return self.control("GET", f"people/{quote(who)}/chat")["awaiting"]
+
+    def code(self, who: str = PHONE) -> str:
+        """The code of the newest SMS on the phone."""
+        sms = [entry["text"] for entry in self.chat(who) if entry["kind"] == "sms_code"][-1]
+        return str(sms).rstrip(".")[-6:]
+
+    def refused(self, what: str, who: str = PHONE, **given: Any) -> str:
+        """Try something that a person cannot do; gives the sentence that says why."""
+        answer = self.call("POST", f"/simulator/people/{quote(who)}/{what}", given, token=None)
+        assert answer.status == 400, answer.body
+        return str(answer.body["error"])
 
     def act(self, what: str, who: str = PHONE, **given: Any) -> Any:
         """Let a person do something."""
@@ -127,6 +156,17 @@ class Line:
         """Send a two-way message."""
         headers = {"X-Line-Retry-Key": key} if key else {}
         return self.call("POST", PUSH, {"to": to, "messages": [text()]}, headers=headers, **sent)
+
+    def reply(self, reply_token: str, words: str = "hello", **sent: Any) -> Answer:
+        """Answer an event."""
+        body = {"replyToken": reply_token, "messages": [text(words)]}
+        return self.call("POST", REPLY, body, **sent)
+
+    def multicast(self, *to: str, key: str | None = None, **sent: Any) -> Answer:
+        """Send one message to many."""
+        headers = {"X-Line-Retry-Key": key} if key else {}
+        body = {"to": list(to), "messages": [text()]}
+        return self.call("POST", MULTICAST, body, headers=headers, **sent)
 
     def requests(self, query: str = "") -> list[Any]:
         """The log of the LINE side."""
