@@ -125,3 +125,9 @@ def _road_ids() -> list[int]:
         .distinct()
         .exclude(account__roads=None)
     )
+
+
+@pytest.fixture
+def elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have one more provider than the product knows."""
+    monkeypatch.setitem(cast("dict[str, Any]", PROVIDERS), Elsewhere.name, Elsewhere)

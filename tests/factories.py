@@ -10,7 +10,7 @@ import factory
 from django.contrib.auth.models import Group, User
 
 from lineportal.accounts.models import OfficialAccount
-from lineportal.sending import routing
+from lineportal.sending import opening
 from recipients import intake
 from recipients.models import Recipient, Source
 from templates_app import drafting, workflow
@@ -57,7 +57,7 @@ def account(slug: str = "thai-post", **details: Any) -> OfficialAccount:
         "channel_id": details.pop("channel", CHANNEL),
         "channel_secret": details.pop("secret", SECRET),
     }
-    return routing.open_account(
+    return opening.open_account(
         **{
             "slug": slug,
             "name": slug.title(),

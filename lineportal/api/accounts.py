@@ -15,7 +15,7 @@ from lineportal.accounts import access
 from lineportal.accounts.models import OfficialAccount, Road
 from lineportal.api.fields import user_of
 from lineportal.api.resource import Resource
-from lineportal.sending import routing
+from lineportal.sending import opening, routing
 
 
 class RoadOut(serializers.ModelSerializer[Road]):
@@ -81,7 +81,7 @@ class Accounts(
         given = AccountIn(data=request.data)
         given.is_valid(raise_exception=True)
         values = given.validated_data
-        account = routing.open_account(
+        account = opening.open_account(
             slug=values["slug"],
             name=values["name"],
             country=values["country"],

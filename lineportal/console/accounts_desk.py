@@ -21,7 +21,7 @@ from lineportal.accounts.models import AccountScope, ApiKey, Country, OfficialAc
 from lineportal.audit import chain
 from lineportal.audit.models import AuditEntry
 from lineportal.console.base import Desk, user_of
-from lineportal.sending import routing
+from lineportal.sending import opening, routing
 
 
 class AccountForm(forms.ModelForm[OfficialAccount]):
@@ -89,7 +89,7 @@ class AccountDesk(Desk):
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         if change:
-            routing.change_account(
+            opening.change_account(
                 obj.pk,
                 name=obj.name,
                 is_active=obj.is_active,
@@ -99,7 +99,7 @@ class AccountDesk(Desk):
             return
         values = form.cleaned_data
         names = ("channel_id", "channel_secret", "channel_access_token")
-        made = routing.open_account(
+        made = opening.open_account(
             slug=values["slug"],
             name=values["name"],
             country=values["country"],
