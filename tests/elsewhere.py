@@ -1,13 +1,16 @@
-"""A provider beside the real ones, for what any provider may be: it asks for many kinds of settings.
+"""A provider beside the real ones: it asks for every kind of setting that one may ask for.
 
 It speaks to whatever server it is given; its webhooks are vouched for by a shared word.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import ClassVar
 
 import aiohttp
@@ -27,7 +30,12 @@ from lineportal.providers.base import (
 )
 
 KEY, WORD, PASSWORD = "elsewhere-key-0001", "elsewhere-word", "elsewhere-password"
-GIVEN = {"api_key": KEY, "from": "thai-post-elsewhere", "webhook_user": WORD, "webhook_password": PASSWORD}
+GIVEN = {
+    "api_key": KEY,
+    "from": "thai-post-elsewhere",
+    "webhook_user": WORD,
+    "webhook_password": PASSWORD,
+}
 
 
 class Elsewhere(Provider):
@@ -92,3 +100,27 @@ class Elsewhere(Provider):
 
     def pulls_reports(self) -> bool:
         return not self.given["webhook_password"]
+
+
+@contextlib.contextmanager
+def answering(status: int) -> Iterator[str]:
+    """Serve its API on this machine, with one status for all; the address."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(status)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Say nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()

@@ -8,6 +8,7 @@ from typing import Any
 
 import factory
 from django.contrib.auth.models import Group, User
+from django.db import connection
 
 from lineportal.accounts.models import OfficialAccount
 from lineportal.sending import opening
@@ -115,6 +116,12 @@ def two_way(of: OfficialAccount, **details: Any) -> MessageTemplate:
             **details,
         },
     )
+
+
+def worker_seen(at: datetime) -> None:
+    """Have a worker on record that gave its last sign of life then."""
+    with connection.cursor() as cursor:
+        cursor.execute("INSERT INTO procrastinate_workers (last_heartbeat) VALUES (%s)", [at])
 
 
 def pass_by(moment: datetime) -> None:

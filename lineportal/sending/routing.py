@@ -155,7 +155,7 @@ def plan(
         provider=provider,
         sender=given[kind.sender_setting],
         api_base_url=api_base_url,
-        credentials=credentials.seal(given),
+        credentials=credentials.seal({name: value for name, value in given.items() if value}),
         rate_per_second=rate,
     )
 
