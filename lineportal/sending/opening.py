@@ -19,10 +19,11 @@ from lineportal.audit import chain
 from lineportal.providers.base import Provider
 from lineportal.sending import routing
 from lineportal.sending.models import Retention
-from lineportal.sending.routing import CHANGE, MANAGE, TAKEN, AccountExists
+from lineportal.sending.routing import MANAGE, TAKEN, AccountExists
 from recipients import siblings
 from recipients.intake import Invalid
 
+CHANGE = "accounts.change_officialaccount"
 ZONES = {"TH": "Asia/Bangkok", "TW": "Asia/Taipei", "JP": "Asia/Tokyo"}
 
 

@@ -21,7 +21,6 @@ from templates_app import rendering
 from templates_app.models import MessageTemplate
 
 MANAGE = "accounts.manage_accounts"
-CHANGE = "accounts.change_officialaccount"
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 _NOT_IN_ADDRESSES = re.compile("[^!-~]")
 _URL_LIMIT = 200
