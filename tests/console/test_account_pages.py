@@ -208,8 +208,12 @@ def test_credentials_are_replaced_and_those_left_empty_stay(
     shown = text_of(client.get(page))
     assert "credential_from" not in fields_of(shown)  # who sends stays
     assert 'value="elsewhere-word"' in shown  # no secret, so it is shown
-    form = {"credential_api_key": "", "credential_webhook_user": "another",
-            "credential_webhook_password": "their-new-secret", "credential_style": "plain"}  # fmt: skip
+    form = {
+        "credential_api_key": "",
+        "credential_webhook_user": "another",
+        "credential_webhook_password": "their-new-secret",
+        "credential_style": "plain",
+    }
 
     answer = client.post(page, form, follow=True)
 
