@@ -160,20 +160,14 @@ def missing(account: OfficialAccount) -> list[str]:
     return [each for each in Service.values if each not in present]
 
 
-def serves(kind: type[Provider]) -> str:
-    """Return a sentence that says for whom the provider is supported."""
-    countries = dict(Country.choices)
-    return " ".join(
-        _("%(service)s: %(countries)s.")
-        % {
-            "service": Service(service).label,
-            "countries": ", ".join(
-                str(countries[code]) for code in routing.countries(kind, service)
-            ),
-        }
-        for service in Service.values
-        if service in kind.serves
-    )
+def serves(kind: type[Provider]) -> list[str]:
+    """Return for whom the provider is supported, a line for each service."""
+    lines = []
+    for service in Service.values:
+        if codes := routing.countries(kind, service):
+            names = ", ".join(str(label) for code, label in Country.choices if code in codes)
+            lines.append(f"{Service(service).label}: {names}.")
+    return lines
 
 
 def _known(road: Road) -> Mapping[str, str]:

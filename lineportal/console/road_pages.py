@@ -67,7 +67,7 @@ def add_account(desk: Desk, request: HttpRequest) -> HttpResponse:
     return _page(
         desk, request, form, do,
         title=_("Add an Official Account at %(provider)s") % {"provider": kind.title},
-        note=road_forms.serves(kind), back_url=request.path,
+        note=" ".join(road_forms.serves(kind)), back_url=request.path,
         said=_("The account is open. Its webhook address, for %(provider)s's pages, stands below.")
         % {"provider": kind.title},
     )  # fmt: skip
@@ -141,7 +141,7 @@ def _credentials(
     return _page(
         desk, request, form, do, title=_("Replace credentials"),
         note=_("%(service)s by %(provider)s, sent as %(sender)s. What webhooks were verified with"
-               " before is taken for 72 hours more. Nothing stored is shown here.")
+               " before is taken for 72 hours more. Stored secrets are not shown.")
         % {"service": road.get_service_display(), "provider": _title(road.provider),
            "sender": road.sender},
         back_url=desk.page_url(account), account=account, said=_("The credentials are replaced."),
@@ -241,6 +241,7 @@ def _page(
         **desk.admin_site.each_context(request),
         "title": title,
         "subtitle": account.name if account else None,
+        "heading": title,
         "opts": desk.opts,
         "form": form,
         "note": note,

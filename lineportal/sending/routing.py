@@ -58,7 +58,10 @@ def problem_of(template: MessageTemplate) -> str:
         return _("The account has no road for %(service)s yet; nothing of this can be sent.") % {
             "service": Service(template.service).label
         }
-    return unfit(roads[template.service], template)
+    road = roads[template.service]
+    if road.provider not in PROVIDERS:
+        return _("This installation has no provider “%(name)s” any more.") % {"name": road.provider}
+    return unfit(road, template)
 
 
 def webhook_url(account: OfficialAccount) -> str:

@@ -64,9 +64,8 @@ def test_the_provider_is_asked_for_first(client: Client) -> None:
     for kind in PROVIDERS.values():
         assert f'href="?provider={kind.name}"' in page
         assert kind.title in page
-    assert (
-        "LINE Official Notification: Thailand. Two-way Official Account: Thailand, Taiwan." in page
-    )
+    assert "<small>LINE Official Notification: Thailand.</small>" in page
+    assert "<small>Two-way Official Account: Thailand, Taiwan.</small>" in page
     assert "credential_" not in page
 
 
