@@ -8,6 +8,11 @@ from lineportal.accounts.models import Country, Service
 from lineportal.providers import PROVIDERS
 from lineportal.providers.base import Provider, Setting
 
+
+class MissingMarks(Exception):
+    """A document does not say where the tables go."""
+
+
 _CONTENTS = {
     "bubble": "fields of the editor",
     "catalogue": "LINE's template keys",
@@ -37,6 +42,18 @@ def settings() -> str:
     return _table(
         head, [_setting(kind, each) for kind in PROVIDERS.values() for each in kind.settings]
     )
+
+
+def documented(text: str) -> str:
+    """Return a document with both tables written anew between their marks."""
+    for name, table in (("served", served()), ("settings", settings())):
+        begin, end = f"<!-- {name} -->", f"<!-- end of {name} -->"
+        before, found, rest = text.partition(begin)
+        _old, closed, after = rest.partition(end)
+        if not found or not closed:
+            raise MissingMarks(f"The document needs the lines {begin} and {end}.")
+        text = f"{before}{begin}\n\n{table}\n\n{end}{after}"
+    return text
 
 
 def _served(kind: type[Provider], service: str) -> Sequence[str]:
