@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.db.models import Count
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
-from procrastinate.contrib.django.models import ProcrastinateWorker
 
+from lineportal.sending import lanes
 from lineportal.sending.models import Campaign, Message, WebhookDelivery
 from lineportal.sending.statuses import Status
-
-WORKER_SILENCE = timedelta(seconds=40)  # workers beat every two seconds
 
 
 def alive(request: HttpRequest) -> HttpResponse:
@@ -28,9 +24,7 @@ def ready(request: HttpRequest) -> HttpResponse:
         connection.ensure_connection()
         executor = MigrationExecutor(connection)
         is_migrated = not executor.migration_plan(executor.loader.graph.leaf_nodes())
-        workers = ProcrastinateWorker.objects.filter(
-            last_heartbeat__gt=timezone.now() - WORKER_SILENCE
-        ).count()
+        workers = lanes.live_workers(at=timezone.now())
     except DatabaseError:
         return JsonResponse({"database": False, "migrations": False, "workers": 0}, status=503)
     status = 200 if is_migrated and workers else 503

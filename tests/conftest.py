@@ -7,16 +7,18 @@ import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from django.contrib.auth.models import User
 from django.db import connection, connections
 
+from lineportal.providers import PROVIDERS
 from lineportal.sending import worker
 from lineportal.sending.models import Message
 from lineportal.simulator import server
 from tests import factories
+from tests.elsewhere import Elsewhere
 from tests.line import Line
 from tests.platform import log_scan
 
@@ -125,3 +127,9 @@ def _road_ids() -> list[int]:
         .distinct()
         .exclude(account__roads=None)
     )
+
+
+@pytest.fixture
+def elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have one more provider than the product knows."""
+    monkeypatch.setitem(cast("dict[str, Any]", PROVIDERS), Elsewhere.name, Elsewhere)

@@ -8,9 +8,10 @@ from typing import Any
 
 import factory
 from django.contrib.auth.models import Group, User
+from django.db import connection
 
 from lineportal.accounts.models import OfficialAccount
-from lineportal.sending import routing
+from lineportal.sending import opening
 from recipients import intake
 from recipients.models import Recipient, Source
 from templates_app import drafting, workflow
@@ -57,7 +58,7 @@ def account(slug: str = "thai-post", **details: Any) -> OfficialAccount:
         "channel_id": details.pop("channel", CHANNEL),
         "channel_secret": details.pop("secret", SECRET),
     }
-    return routing.open_account(
+    return opening.open_account(
         **{
             "slug": slug,
             "name": slug.title(),
@@ -115,6 +116,12 @@ def two_way(of: OfficialAccount, **details: Any) -> MessageTemplate:
             **details,
         },
     )
+
+
+def worker_seen(at: datetime) -> None:
+    """Have a worker on record that gave its last sign of life then."""
+    with connection.cursor() as cursor:
+        cursor.execute("INSERT INTO procrastinate_workers (last_heartbeat) VALUES (%s)", [at])
 
 
 def pass_by(moment: datetime) -> None:

@@ -56,9 +56,12 @@ def replace(
 ) -> None:
     """Store new credentials; what webhooks are verified with stays valid for 72 hours.
 
-    `for_webhooks` are the names of those.
+    `for_webhooks` are the names of those. Old ones that no key opens any more are of no use.
     """
-    before = of(road)
+    try:
+        before = of(road)
+    except UnreadableCredentials:
+        before = {}
     old = {name: before[name] for name in sorted(for_webhooks) if before.get(name)}
     if old and any(credentials.get(name) != value for name, value in old.items()):
         road.previous_secret = seal(old)

@@ -18,6 +18,7 @@ from lineportal.sending import (
     campaigns,
     messages,
     retries,
+    roads,
     routing,
     saved_audiences,
     stops,
@@ -39,6 +40,7 @@ CONFLICTS: dict[type[Exception], str] = {
     imports.NotWaiting: "wrong_state",
     retries.NothingToRetry: "wrong_state",
     routing.AccountExists: "exists",
+    roads.RoadExists: "exists",
     requests.AlreadyOpen: "exists",
     requests.NotDone: "wrong_state",
     requests.NotOpen: "wrong_state",
@@ -62,6 +64,8 @@ def answer(error: Exception, context: dict[str, Any]) -> Response | None:
         return _response(403, "four_eyes", str(error))
     if isinstance(error, PermissionDenied):
         return _response(403, "forbidden", str(error) or _("You may not do this."))
+    if isinstance(error, roads.NoRoad):
+        return _response(404, "not_found", str(error))
     if isinstance(error, content.InvalidContent):
         return _response(400, "invalid", str(error), error.problems)
     if isinstance(error, workflow.MissingDecision):

@@ -22,7 +22,7 @@ from lineportal.api.fields import account_named, user_of
 from lineportal.api.resource import Resource
 from lineportal.api.thread import ThreadActs
 from lineportal.api.versions import Versions
-from lineportal.sending import overdue, previews, withdrawal
+from lineportal.sending import overdue, previews, routing, withdrawal
 from templates_app import callers, drafting, searching, waivers, workflow
 from templates_app.models import MessageTemplate, State
 
@@ -33,16 +33,23 @@ class TemplateOut(serializers.ModelSerializer[MessageTemplate]):
     account = serializers.SlugRelatedField[Any](slug_field="slug", read_only=True)
     state = serializers.CharField(read_only=True)
     findings = serializers.SerializerMethodField()
+    road_problem = serializers.SerializerMethodField(
+        help_text="Why the account's road cannot carry this template now; blank: it can."
+    )
     overdue_after_minutes = serializers.IntegerField(source="overdue_minutes", allow_null=True)
 
     class Meta:
         model = MessageTemplate
         fields = (
             "id", "account", "key", "version", "service", "language", "purpose", "category",
-            "content", "samples", "state", "content_hash", "placeholders", "findings", "created_at",
-            "submitted_at", "approved_at", "rejected_at", "revoked_at", "line_reference",
+            "content", "samples", "state", "content_hash", "placeholders", "findings",
+            "road_problem", "created_at", "submitted_at",
+            "approved_at", "rejected_at", "revoked_at", "line_reference",
             "line_decided_on", "reason", "decided_by", "overdue_after_minutes",
         )  # fmt: skip
+
+    def get_road_problem(self, template: MessageTemplate) -> str:
+        return routing.problem_of(template)
 
     def get_findings(self, template: MessageTemplate) -> list[dict[str, str]]:
         return waivers.found_in(template)
@@ -176,7 +183,8 @@ class Templates(
     def get_queryset(self) -> QuerySet[MessageTemplate]:
         user = user_of(self.request)
         access.require(user, "templates_app.view_messagetemplate")
-        return access.limited(MessageTemplate.objects.select_related("account"), user)
+        rows = MessageTemplate.objects.select_related("account").prefetch_related("account__roads")
+        return access.limited(rows, user)
 
     @extend_schema(request=TemplateIn, responses={201: TemplateOut})
     def create(self, request: Request) -> Response:

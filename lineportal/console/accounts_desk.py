@@ -5,49 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from django import forms
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.models import Group, User
 from django.db.models import Model, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import URLPattern
 from django.utils import timezone
 from django.utils.translation import gettext_lazy
 from unfold.admin import ModelAdmin, StackedInline
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from lineportal.accounts import access
-from lineportal.accounts.models import AccountScope, ApiKey, Country, OfficialAccount, Road, Service
+from lineportal.accounts.models import AccountScope, ApiKey, OfficialAccount, Service
 from lineportal.audit import chain
 from lineportal.audit.models import AuditEntry
+from lineportal.console import account_check, road_forms, road_pages
 from lineportal.console.base import Desk, user_of
-from lineportal.sending import routing
-
-
-class AccountForm(forms.ModelForm[OfficialAccount]):
-    country = forms.ChoiceField(label=gettext_lazy("Country"), choices=Country.choices)
-    service = forms.ChoiceField(
-        label=gettext_lazy("Service"),
-        required=False,
-        choices=[("", gettext_lazy("Both")), *Service.choices],
-    )
-    channel_id = forms.CharField(label=gettext_lazy("Channel id"))
-    channel_secret = forms.CharField(
-        label=gettext_lazy("Channel secret"), widget=forms.PasswordInput
-    )
-    channel_access_token = forms.CharField(
-        label=gettext_lazy("Channel access token"),
-        required=False,
-        widget=forms.PasswordInput,
-        help_text=gettext_lazy("Empty: short-lived tokens are fetched, as LINE advises."),
-    )
-    api_base_url = forms.CharField(label=gettext_lazy("Provider address"), required=False,
-        help_text=gettext_lazy("Empty for LINE's own."))  # fmt: skip
-    rate_per_second = forms.IntegerField(label=gettext_lazy("Messages a second"), initial=500)
-
-    class Meta:
-        model = OfficialAccount
-        fields = ("slug", "name", "country")
+from lineportal.sending import checking, opening, routing
 
 
 @admin.register(OfficialAccount)
@@ -57,64 +32,59 @@ class AccountDesk(Desk):
     list_display = ("name", "slug", "country", "timezone", "is_active")
     sortable_by = ("name", "slug", "country")  # some accounts
     ordering = ("name",)
-    readonly_fields = ("webhook_address",)
     change_form_outer_before_template = "console/account.html"
+    act_labels: ClassVar[dict[str, Any]] = {"check": gettext_lazy("Check this account")}
+    forbidden = 403
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[OfficialAccount]:
-        return access.accounts_of(request.user)
-
-    @admin.display(description=gettext_lazy("Webhook address to enter at the provider"))
-    def webhook_address(self, account: OfficialAccount) -> str:
-        return routing.webhook_url(account)
+        return access.accounts_of(request.user).prefetch_related("roads")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return bool(request.user.has_perm(routing.MANAGE))
 
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return bool(request.user.has_perm("accounts.change_officialaccount"))
+        return bool(request.user.has_perm(opening.CHANGE))
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Sequence[str]:
-        return ("slug", "country", "timezone", "webhook_address") if obj else ()
+        return ("slug", "country", "timezone")
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Sequence[str]:
-        if obj is not None:
-            return ("slug", "name", "country", "timezone", "is_active", "webhook_address")
-        return (
-            "slug", "name", "country", "service", "channel_id", "channel_secret",
-            "channel_access_token", "api_base_url", "rate_per_second",
-        )  # fmt: skip
+        return ("slug", "name", "country", "timezone", "is_active")
 
-    def get_form(self, request: HttpRequest, obj: Any = None, **kw: Any) -> Any:
-        return super().get_form(request, obj, **({} if obj else {"form": AccountForm}), **kw)
+    def get_urls(self) -> list[URLPattern]:
+        return [*road_pages.urls(self), *super().get_urls()]
+
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        return road_pages.add_account(self, request)
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
-        if change:
-            routing.change_account(
-                obj.pk,
-                name=obj.name,
-                is_active=obj.is_active,
-                by=user_of(request),
-                at=timezone.now(),
-            )
-            return
-        values = form.cleaned_data
-        names = ("channel_id", "channel_secret", "channel_access_token")
-        made = routing.open_account(
-            slug=values["slug"],
-            name=values["name"],
-            country=values["country"],
-            provider="line",
-            service=values["service"],
-            api_base_url=values["api_base_url"],
-            rate_per_second=values["rate_per_second"],
-            given={name: values[name] for name in names if values[name]},
-            at=timezone.now(),
+        opening.change_account(
+            obj.pk,
+            name=obj.name,
+            is_active=obj.is_active,
             by=user_of(request),
+            at=timezone.now(),
         )
-        obj.pk = made.pk
+
+    def available_acts(self, obj: Any, user: User) -> Sequence[str]:
+        return ["check"] if access.may(user, routing.MANAGE, obj) else []
+
+    def do(self, act: str, obj: Any, request: HttpRequest, details: dict[str, Any]) -> Any:
+        at = timezone.now()
+        found = checking.check(obj, by=user_of(request), at=at)
+        account_check.keep(request, obj, found, at=at)
+        return HttpResponseRedirect(f"{self.page_url(obj)}#check")
 
     def panel(self, obj: Any, request: HttpRequest) -> dict[str, Any]:
-        return {"roads": Road.objects.filter(account=obj).order_by("service")}
+        may_manage = access.may(request.user, routing.MANAGE, obj)
+        return {
+            "roads": road_pages.road_rows(obj, may_manage=may_manage),
+            "missing": [Service(each).label for each in road_forms.missing(obj)],
+            "may_manage": may_manage,
+            "checked": account_check.kept(request, obj, at=timezone.now()),
+        }
 
 
 class ActionFilter(admin.SimpleListFilter):

@@ -26,6 +26,7 @@ from lineportal.console.lists import BoundedDesk
 from lineportal.sending import (
     campaigns,
     retries,
+    roads,
     routing,
     stops,
     subject_access,
@@ -57,6 +58,8 @@ REFUSALS = (
     campaigns.WrongState,
     campaigns.NameTaken,
     routing.AccountExists,
+    roads.RoadExists,
+    roads.NoRoad,
     intake.Invalid,
     intake.Conflict,
     intake.PersonExists,

@@ -23,6 +23,7 @@ from lineportal.console import (
     template_callers,
     template_dossier,
     template_findings,
+    template_road,
     template_thread,
     template_usage,
     template_versions,
@@ -36,6 +37,7 @@ from templates_app.models import DecidedBy, MessageTemplate, State
 
 # In the order of the page.
 PARTS: tuple[Part, ...] = (
+    template_road.PART,
     template_findings.PART,
     template_thread.PART,
     template_usage.PART,

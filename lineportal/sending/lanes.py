@@ -5,10 +5,12 @@ Jobs are deferred in the caller's transaction, so they exist if and only if the 
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection, transaction
 from procrastinate.contrib.django import app
+from procrastinate.contrib.django.models import ProcrastinateWorker
 from procrastinate.exceptions import AlreadyEnqueued
 
 from lineportal.accounts.models import Road
@@ -23,7 +25,13 @@ MAIL_ENTRY = "lineportal.mail_entry"
 MAIL_REMINDER = "lineportal.mail_reminder"
 TELL_REVOKED = "lineportal.tell_revoked"
 POLL = "lineportal.poll_reports"
+WORKER_SILENCE = timedelta(seconds=40)  # workers beat every two seconds
 _INBOX = "inbox"
+
+
+def live_workers(*, at: datetime) -> int:
+    """Return how many worker processes gave a sign of life lately."""
+    return ProcrastinateWorker.objects.filter(last_heartbeat__gt=at - WORKER_SILENCE).count()
 
 
 def wake_road(road_id: int) -> None:

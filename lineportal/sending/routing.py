@@ -1,39 +1,31 @@
-"""Which provider serves a road; accounts are opened here, where providers can check them."""
+"""Which provider serves a road, what a road may be, and where it leads."""
 
 from __future__ import annotations
 
-import secrets
+import re
 from collections.abc import Callable, Mapping
-from datetime import datetime
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.conf import settings
-from django.contrib.auth.models import User
-from django.core.exceptions import ValidationError
-from django.core.validators import validate_slug
-from django.db import IntegrityError, transaction
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from lineportal.accounts import access, credentials
-from lineportal.accounts.models import Country, OfficialAccount, Road, Service
-from lineportal.audit import chain
+from lineportal.accounts import credentials
+from lineportal.accounts.models import OfficialAccount, Road, Service
 from lineportal.providers import PROVIDERS
 from lineportal.providers.base import BadCredentials, Provider
-from lineportal.sending.models import Retention
-from recipients import siblings
 from recipients.intake import Invalid
 from templates_app import content as contents
 from templates_app import rendering
 from templates_app.models import MessageTemplate
 
 MANAGE = "accounts.manage_accounts"
-CHANGE = "accounts.change_officialaccount"
-ZONES = {"TH": "Asia/Bangkok", "TW": "Asia/Taipei", "JP": "Asia/Tokyo"}
-_LOOPBACK = {"127.0.0.1", "localhost", "::1"}
-_TAKEN = gettext_lazy("This channel is in use by another account.")
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+_NOT_IN_ADDRESSES = re.compile("[^!-~]")
+_URL_LIMIT = 200
+_SENDER_LIMIT = 100
+TAKEN = gettext_lazy("This channel is in use by another account.")
 
 
 class AccountExists(Exception):
@@ -42,89 +34,6 @@ class AccountExists(Exception):
 
 def _no_host(host: str) -> bool:
     return False
-
-
-def open_account(
-    *,
-    slug: str,
-    name: str,
-    country: str,
-    provider: str,
-    given: Mapping[str, str],
-    at: datetime,
-    by: User | None,
-    service: str = "",
-    timezone: str = "",
-    api_base_url: str = "",
-    rate_per_second: int | None = None,
-) -> OfficialAccount:
-    """Make an Official Account with a road.
-
-    Where no service is named: LINE gets a road for both, a partner for the first that it serves in
-    the country. `given` are the credentials; `by` None is an operator at the shell.
-    Raises PermissionDenied, Invalid, AccountExists.
-    """
-    if by is not None:
-        access.require(by, MANAGE)
-    _check_names(slug, name, country)
-    check_provider(provider)
-    services = [service] if service else _services(provider, country)
-    plans = [
-        plan(each, country=country, provider=provider, given=given, api_base_url=api_base_url,
-             rate_per_second=rate_per_second)
-        for each in services
-    ]  # fmt: skip
-    timezone = _zone(timezone or ZONES[country])
-    if OfficialAccount.objects.filter(slug=slug).exists():
-        raise AccountExists(_("There is an account “%(slug)s” already.") % {"slug": slug})
-    refuse_if_taken(plans[0])
-    try:
-        with transaction.atomic():
-            siblings.hold_accounts()
-            account = OfficialAccount.objects.create(
-                slug=slug,
-                name=name,
-                country=country,
-                timezone=timezone,
-                webhook_id=secrets.token_urlsafe(24),
-                created_at=at,
-            )
-            Retention.objects.create(account=account)
-            for each in plans:
-                each.account = account
-                each.save()
-            chain.write(
-                "account.open",
-                subject=account,
-                by=by,
-                at=at,
-                account_id=account.pk,
-                services=services,
-                provider=provider,
-            )
-    except IntegrityError as error:
-        raise AccountExists(_TAKEN) from error
-    return account
-
-
-@transaction.atomic
-def change_account(
-    account_id: int, *, name: str, is_active: bool, by: User, at: datetime
-) -> OfficialAccount:
-    """Rename an account, or switch it on or off; nothing is sent for one that is off."""
-    access.require(by, CHANGE, account_id)
-    account = OfficialAccount.objects.select_for_update().get(pk=account_id)
-    account.name, account.is_active = name, is_active
-    account.save(update_fields=["name", "is_active"])
-    chain.write(
-        "account.change",
-        subject=account,
-        by=by,
-        at=at,
-        account_id=account.pk,
-        is_active=is_active,
-    )
-    return account
 
 
 def build(road: Road) -> Provider:
@@ -142,6 +51,19 @@ def unfit(road: Road, template: MessageTemplate) -> str:
     )
 
 
+def problem_of(template: MessageTemplate) -> str:
+    """Return why nothing of this template can be sent by its account now; blank: it can."""
+    roads = {road.service: road for road in template.account.roads.all()}
+    if template.service not in roads:
+        return _("The account has no road for %(service)s yet; nothing of this can be sent.") % {
+            "service": Service(template.service).label
+        }
+    road = roads[template.service]
+    if road.provider not in PROVIDERS:
+        return _("This installation has no provider “%(name)s” any more.") % {"name": road.provider}
+    return unfit(road, template)
+
+
 def webhook_url(account: OfficialAccount) -> str:
     """Return the address to enter at the provider; of the notifications' one, if there are two."""
     return next(iter(webhook_urls(account).values()), "")
@@ -149,7 +71,8 @@ def webhook_url(account: OfficialAccount) -> str:
 
 def webhook_urls(account: OfficialAccount) -> dict[str, str]:
     """Return the address to enter at each provider of the account."""
-    names = account.roads.order_by("service").values_list("provider", flat=True)
+    # Sorted here, so that a list of accounts brings its roads in one query.
+    names = [road.provider for road in sorted(account.roads.all(), key=lambda road: road.service)]
     return {
         name: settings.PUBLIC_URL + reverse("webhooks:receive", args=[name, account.webhook_id])
         for name in dict.fromkeys(names)
@@ -162,8 +85,11 @@ def check_base_url(url: str, provider: type[Provider]) -> None:
     That is HTTPS to the provider's own host or one that an operator has listed, or a listed
     loopback.
     """
-    if url:
-        check_address(url, name="api_base_url", own=provider.own_hosts.fullmatch)
+    if not url:
+        return
+    check_address(url, name="api_base_url", own=provider.own_hosts.fullmatch)
+    if "?" in url or "#" in url:
+        raise Invalid("api_base_url", _("Give the address without a “?” or “#” and what follows."))
 
 
 def check_address(url: str, *, name: str, own: Callable[[str], object] = _no_host) -> None:
@@ -177,19 +103,25 @@ def check_address(url: str, *, name: str, own: Callable[[str], object] = _no_hos
     except ValueError as error:
         raise Invalid(name, _("This is not a web address.")) from error
     host = parts.hostname or ""
+    if _NOT_IN_ADDRESSES.search(url):
+        raise Invalid(name, _("This is not a web address."))
+    if "@" in parts.netloc:  # a name and password there would be shown with it
+        raise Invalid(name, _("Give the address without a name or password in it."))
+    if len(url) > _URL_LIMIT:
+        raise Invalid(name, _("An address has at most %(most)s characters.") % {"most": _URL_LIMIT})
     if host not in settings.API_HOSTS and not own(host):
         raise Invalid(
             name,
             _("The host of this address is not allowed; an operator lists it in"
               " LINEPORTAL_API_HOSTS."),
         )  # fmt: skip
-    if parts.scheme != "https" and not (parts.scheme == "http" and host in _LOOPBACK):
+    if parts.scheme != "https" and not (parts.scheme == "http" and host in LOOPBACK):
         raise Invalid(name, _("The address must begin with https://."))
 
 
 def is_loopback(road: Road) -> bool:
     """Return whether the road leads to this machine, as to the simulator."""
-    return urlsplit(road.api_base_url).hostname in _LOOPBACK
+    return urlsplit(road.api_base_url).hostname in LOOPBACK
 
 
 def plan(
@@ -217,12 +149,7 @@ def plan(
             },
         )
     rate = kind.default_rate if rate_per_second is None else rate_per_second
-    if not 1 <= rate <= kind.ceiling_per_second:
-        raise Invalid(
-            "rate_per_second",
-            _("Choose a rate from 1 to %(most)s messages a second.")
-            % {"most": kind.ceiling_per_second},
-        )
+    check_rate(rate, kind)
     check_base_url(api_base_url, kind)
     check_credentials(kind, given)
     return Road(
@@ -230,7 +157,7 @@ def plan(
         provider=provider,
         sender=given[kind.sender_setting],
         api_base_url=api_base_url,
-        credentials=credentials.seal(given),
+        credentials=credentials.seal({name: value for name, value in given.items() if value}),
         rate_per_second=rate,
     )
 
@@ -246,18 +173,39 @@ def check_provider(name: str) -> type[Provider]:
     return PROVIDERS[name]
 
 
+def check_rate(rate: int, kind: type[Provider]) -> None:
+    """Raise Invalid unless the provider takes so many messages a second."""
+    if not 1 <= rate <= kind.ceiling_per_second:
+        raise Invalid(
+            "rate_per_second",
+            _("Choose a rate from 1 to %(most)s messages a second.")
+            % {"most": kind.ceiling_per_second},
+        )
+
+
 def check_credentials(kind: type[Provider], given: Mapping[str, str]) -> None:
     """Raise Invalid unless these are the provider's."""
     try:
         kind.check_credentials(given)
     except BadCredentials as error:
         raise Invalid("credentials", str(error)) from error
+    if len(given[kind.sender_setting]) > _SENDER_LIMIT:
+        raise Invalid(
+            "credentials",
+            _("%(name)s has at most %(most)s characters.")
+            % {"name": kind.sender_setting, "most": _SENDER_LIMIT},
+        )
 
 
 def countries(kind: type[Provider], service: str) -> tuple[str, ...]:
     """Return the countries of accounts that the provider serves with this service."""
     served = kind.serves.get(service)
     return served.countries if served else ()
+
+
+def services(kind: type[Provider], country: str) -> list[str]:
+    """Return the services that the provider has for accounts of this country."""
+    return [each for each in Service.values if country in countries(kind, each)]
 
 
 def supported(service: str, country: str) -> list[str]:
@@ -269,35 +217,4 @@ def refuse_if_taken(road: Road) -> None:
     """Raise AccountExists where another account has the road's channel."""
     same = Road.objects.filter(provider=road.provider, sender=road.sender)
     if same.exclude(account=road.account_id).exists():
-        raise AccountExists(_TAKEN)
-
-
-def _services(provider: str, country: str) -> list[str]:
-    kind = PROVIDERS[provider]
-    served = [each for each in Service.values if country in countries(kind, each)]
-    if not served:
-        served = list(Service.values)  # `plan` says what is wrong
-    return served if provider == "line" else served[:1]
-
-
-def _check_names(slug: str, name: str, country: str) -> None:
-    try:
-        validate_slug(slug)
-    except ValidationError as error:
-        raise Invalid(
-            "slug", _("A slug has letters, digits, hyphens and underscores only.")
-        ) from error
-    if len(slug) > 50:
-        raise Invalid("slug", _("A slug has at most 50 characters."))
-    if not name.strip():
-        raise Invalid("name", _("Give the account a name."))
-    if country not in Country.values:
-        raise Invalid("country", _("LINE serves TH, TW and JP; choose one."))
-
-
-def _zone(name: str) -> str:
-    try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise Invalid("timezone", _("Unknown time zone; give one such as Asia/Bangkok.")) from error
-    return name
+        raise AccountExists(TAKEN)

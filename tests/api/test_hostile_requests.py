@@ -257,6 +257,9 @@ def test_a_value_that_cannot_be_is_refused_in_its_place(
         {"credentials": {"channel_id": "1" * 101, "channel_secret": "s"}},
         {"credentials": {"channel_id": "1", "channel_secret": "s", "password": "p"}},
         {"credentials": "secret"},
+        {"credentials": {"channel_id": "1", "channel_secret": ["s3cret-s3cret"]}},
+        {"credentials": {"channel_id": "1", "channel_secret": "s3cret\u0000s3cret"}},
+        {"credentials": None},
     ],
 )
 def test_an_account_that_cannot_be_is_refused(details: dict[str, Any], api: Api) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
@@ -384,4 +383,4 @@ def test_a_road_is_never_shown_with_its_secret(made: Made, manager_api: Api) -> 
     assert SECRET not in text
     assert Road.objects.filter(credentials__contains=SECRET).count() == 0
     assert OfficialAccount.objects.count() == 1
-    assert io.StringIO(text).read().count("webhook_url") == 1
+    assert text.count('"webhook_url":') == 1

@@ -156,6 +156,9 @@ def test_consent_loosens_with_a_later_date(
         ("recipients", "get", "suppressions/", True),
         ("recipients", "get", "accounts/", False),
         ("accounts", "post", "messages/", False),
+        ("templates", "post", "accounts/thai-post/check/", False),
+        ("campaigns", "post", "accounts/thai-post/roads/", False),
+        ("campaigns", "post", "accounts/thai-post/roads/lon/credentials/", False),
     ],
 )
 def test_a_scope_opens_its_own_doors_only(

@@ -18,7 +18,7 @@ from lineportal import postgres
 from lineportal.accounts import credentials, keys
 from lineportal.accounts.models import AccountScope, OfficialAccount
 from lineportal.demo import desk, people, servers, story
-from lineportal.sending import exports, routing
+from lineportal.sending import exports, opening, routing
 from lineportal.sending.models import Campaign
 from recipients.models import Recipient, RecipientImport
 
@@ -153,7 +153,7 @@ def _channel(slug: str) -> str:
 
 
 def _account(slug: str, simulator: str) -> OfficialAccount:
-    return routing.open_account(
+    return opening.open_account(
         slug=slug,
         name="ไทยพัสดุ",
         country="TH",
