@@ -56,9 +56,7 @@ def _one_of(mapping: dict[str, str], base: dict[str, Any]) -> dict[str, Any]:
 
 def mistakes(name: str, value: Any) -> list[str]:
     """Return what is wrong with a value of a schema, by the schema's name."""
-    schema = {**document(), "$ref": f"{_SCHEMAS}{name}"}
-    found = jsonschema.Draft202012Validator(schema).iter_errors(value)
-    return [f"{error.json_path}: {error.message}" for error in found]
+    return _said({**document(), "$ref": f"{_SCHEMAS}{name}"}, value)
 
 
 def operation(method: str, path: str) -> dict[str, Any]:
@@ -84,8 +82,7 @@ def wrong_request(
             value: Any = given[name]
             if each["schema"]["type"] == "integer":
                 value = int(value)
-            found += [e.message for e in jsonschema.Draft202012Validator(
-                each["schema"], format_checker=jsonschema.FormatChecker()).iter_errors(value)]  # fmt: skip
+            found += _said(each["schema"], value)
         elif each["required"] and each["in"] != "path":
             found.append(f"{name} is missing")
     ours = {*query, *(name for name in lowered if name.startswith("x-"))}
@@ -96,8 +93,10 @@ def wrong_request(
     if lowered.get("content-type", "").split(";")[0] != kind:
         return [*found, f"the content type is not {kind}"]
     value = json.loads(body) if kind == "application/json" else dict(parse_qsl(body.decode()))
-    schema = {**document(), **content["schema"]}
-    return found + [
-        f"{error.json_path}: {error.message}"
-        for error in jsonschema.Draft202012Validator(schema).iter_errors(value)
-    ]
+    return found + _said({**document(), **content["schema"]}, value)
+
+
+def _said(schema: dict[str, Any], value: Any) -> list[str]:
+    checker = jsonschema.FormatChecker()
+    found = jsonschema.Draft202012Validator(schema, format_checker=checker).iter_errors(value)
+    return [f"{error.json_path}: {error.message}" for error in found]
