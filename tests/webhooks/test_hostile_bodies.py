@@ -9,10 +9,13 @@ import pytest
 from django.test import Client
 
 from lineportal.accounts.models import OfficialAccount
+from lineportal.providers.line import signature
 from lineportal.sending import inbox
 from lineportal.sending.models import WebhookDelivery
 from recipients.models import Recipient
-from tests import factories
+from tests import factories, mutations
+from tests.line import SECRET
+from tests.providers.recorded import webhooks
 from tests.webhooks.test_line_webhook import body_of, event, post
 
 EVENT = (
@@ -109,3 +112,42 @@ def test_an_event_that_cannot_be_read_does_not_lose_its_neighbours(
 
     assert Recipient.objects.get().friend_status == "friend"
     assert WebhookDelivery.objects.get().problem
+
+
+def test_ten_thousand_mutated_bodies_stop_nothing_and_none_unsigned_is_kept(
+    account: OfficialAccount, at: datetime
+) -> None:
+    bodies = list(mutations.mutants(list(webhooks("line").values()), 10_000, seed=6))
+    address, client = f"/webhooks/line/{account.webhook_id}/", Client()
+    signed: list[bytes] = []
+
+    def status(body: bytes, given: str | None, to: str = address) -> int:
+        headers = {} if given is None else {"X-Line-Signature": given}
+        answer = client.post(to, body, content_type="application/json", headers=headers)
+        return answer.status_code
+
+    for n, body in enumerate(bodies):
+        right = signature(body, SECRET)
+        match n % 10:
+            case 0:
+                assert status(body, None) == 401
+            case 1:
+                assert status(body, signature(body, "another-secret")) == 401
+            case 2:
+                assert status(body + b" ", right) == 401
+            case 3:
+                assert status(body, right[: n % len(right)]) == 401
+            case 4:
+                assert status(body, right, address.replace(account.webhook_id, "nobody")) == 404
+            case _:
+                assert status(body, right) == 200
+                signed.append(body)
+    kept = WebhookDelivery.objects.order_by("pk").values_list("body", flat=True)
+    assert [bytes(each) for each in kept] == signed
+
+    source = {"type": "user", "userId": factories.user_id(3)}
+    assert post(account, body_of(event("follow", at, number=9, source=source))).status_code == 200
+    inbox.read(at=at)
+
+    assert not WebhookDelivery.objects.filter(read_at=None).exists()
+    assert Recipient.objects.get(line_user_id=factories.user_id(3)).friend_status == "friend"

@@ -132,9 +132,11 @@ async def ping(line: Line, session: aiohttp.ClientSession, url: str) -> told.Pin
     """Have LINE post an empty webhook to this address; blank: to the one that is set there."""
 
     def read(said: dict[str, Any], request_id: str) -> told.Ping:
+        status = said["statusCode"]  # zero or less: no answer came
+        status = told.number(max(status, 0)) if isinstance(status, int) else 0
         return told.Ping(
-            is_answered=said["success"] is True,
-            http_status=told.number(said.get("statusCode") or 0),
+            is_answered=said.get("success", 200 <= status <= 299) is True,
+            http_status=status,
             reason=masked(told.text(said.get("reason") or "")),
             detail=masked(told.text(said.get("detail") or "")),
             request_id=request_id,
@@ -207,8 +209,11 @@ async def counted(line: Line, session: aiohttp.ClientSession, call: str, day: da
             case "unready":
                 problem = "LINE has not counted this day yet; it does so within about a day."
                 return told.Counted(count=Count(problem=problem), request_id=request_id)
-            case "out_of_service":
-                problem = "LINE counted nothing yet on this day; it is too long ago."
+            case "out_of_service" | "unavailable_for_privacy" as status:
+                problem = {
+                    "out_of_service": "LINE counted nothing yet on this day; it is too long ago.",
+                    "unavailable_for_privacy": "LINE does not tell a number as small as that.",
+                }[status]
                 return told.Counted(
                     count=Count(is_final=True, problem=problem), request_id=request_id
                 )
