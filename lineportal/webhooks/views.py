@@ -10,7 +10,7 @@ from django.views.decorators.http import require_POST
 from lineportal.accounts import credentials
 from lineportal.providers import PROVIDERS
 from lineportal.providers.base import BadSignature
-from lineportal.sending import inbox
+from lineportal.sending import inbox, vouching
 
 BODY_LIMIT = 1024 * 1024  # bytes
 
@@ -35,7 +35,10 @@ def receive(request: HttpRequest, provider: str, webhook_id: str) -> HttpRespons
         return _answer(
             "Neither signature nor credentials fit this address; nothing was stored.", status=401
         )
-    inbox.store(signers.account_id, provider=provider, body=body, at=at)
+    headers = vouching.headers_to_keep(
+        request.headers, provider=provider, signers=signers.credentials
+    )
+    inbox.store(signers.account_id, provider=provider, body=body, at=at, headers=headers)
     return _answer("stored")
 
 
