@@ -20,6 +20,7 @@ from lineportal.accounts import access
 from lineportal.accounts.models import AccountScope, ApiKey, Country, OfficialAccount, Road, Service
 from lineportal.audit import chain
 from lineportal.audit.models import AuditEntry
+from lineportal.console import account_forwarding
 from lineportal.console.base import Desk, user_of
 from lineportal.sending import routing
 
@@ -59,6 +60,11 @@ class AccountDesk(Desk):
     ordering = ("name",)
     readonly_fields = ("webhook_address",)
     change_form_outer_before_template = "console/account.html"
+    act_labels = account_forwarding.LABELS
+    act_forms = account_forwarding.FORMS
+    act_notes = account_forwarding.NOTES
+    linked_acts = account_forwarding.ACTS
+    grave_act = account_forwarding.GRAVE
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[OfficialAccount]:
         return access.accounts_of(request.user)
@@ -114,7 +120,16 @@ class AccountDesk(Desk):
         obj.pk = made.pk
 
     def panel(self, obj: Any, request: HttpRequest) -> dict[str, Any]:
-        return {"roads": Road.objects.filter(account=obj).order_by("service")}
+        return {
+            "roads": Road.objects.filter(account=obj).order_by("service"),
+            **account_forwarding.panel(obj, request),
+        }
+
+    def available_acts(self, obj: Any, user: User) -> Sequence[str]:
+        return account_forwarding.available(obj, user)
+
+    def do(self, act: str, obj: Any, request: HttpRequest, details: dict[str, Any]) -> Any:
+        return account_forwarding.do(act, obj, request, details)
 
 
 class ActionFilter(admin.SimpleListFilter):

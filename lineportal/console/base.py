@@ -25,6 +25,7 @@ from lineportal.console import phone
 from lineportal.console.lists import BoundedDesk
 from lineportal.sending import (
     campaigns,
+    forwarding,
     retries,
     routing,
     stops,
@@ -57,6 +58,7 @@ REFUSALS = (
     campaigns.WrongState,
     campaigns.NameTaken,
     routing.AccountExists,
+    forwarding.NotPassedOn,
     intake.Invalid,
     intake.Conflict,
     intake.PersonExists,

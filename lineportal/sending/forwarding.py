@@ -71,6 +71,13 @@ def rests_for(forwarding: Forwarding, *, at: datetime) -> timedelta | None:
     return until - at if forwarding.is_on and until and until > at else None
 
 
+def words(forwarding: Forwarding) -> str:
+    """Return what became of the last try, as people read it; blank before the first."""
+    if forwarding.http_status is None:
+        return str(forwarding.get_answer_display())
+    return f"{forwarding.get_answer_display()} ({forwarding.http_status})"
+
+
 def shown_url(forwarding: Forwarding, user: Any) -> str:
     """Return the address; without its query, which may hold a token, for who cannot change it."""
     url = forwarding.url

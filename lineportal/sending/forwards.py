@@ -120,7 +120,7 @@ def retry(forwarding_id: int, *, at: datetime) -> int:
 
 def give_up(*, at: datetime) -> int:
     """End what waits for longer than 24 hours, or for a bot that is off; return how many."""
-    late = _end("received_at < %(of)s", ForwardState.GIVEN_UP, of=at - LIFE, at=at)
+    late = _end("received_at <= %(of)s", ForwardState.GIVEN_UP, of=at - LIFE, at=at)
     off = list(Forwarding.objects.filter(is_on=False).values_list("pk", flat=True))
     return late + _end("forwarding_id = ANY(%(of)s)", ForwardState.DROPPED, of=off, at=at)
 

@@ -1,4 +1,4 @@
-"""Webhooks passed on to real bots: the same bytes, in order, again until taken, never in our way."""
+"""Webhooks passed on to real bots: the same bytes, again until taken, and never in our way."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import asyncio
 import base64
 import hashlib
 import hmac
-import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,19 +13,18 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from django.db import connection, connections
+from django.db import connections
 from django.test import Client
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from lineportal.accounts.models import OfficialAccount
 from lineportal.providers.line import signature
-from lineportal.sending import clock, forwarding, forwards, inbox, lanes, passing
+from lineportal.sending import forwarding, forwards, inbox, lanes, passing
 from lineportal.sending.forwards import Tried
 from lineportal.sending.models import (
     BotAnswer,
     Forward,
     Forwarding,
-    ForwardState,
     WebhookDelivery,
 )
 from tests import factories
@@ -300,79 +298,6 @@ def test_our_answer_does_not_wait_for_the_bot_nor_do_other_accounts(
     assert states()["done"] >= 2
 
 
-# --- when it is tried again
-
-
-def tried(word: BotAnswer, taken: list[forwards.Taken]) -> list[Tried]:
-    return [Tried(each.pk, each.tries, word) for each in taken]
-
-
-def step(at: datetime, results: list[Tried] | None = None, *, room: int = 10) -> list[Any]:
-    return forwards.step(the_forwarding().pk, results or [], room=room, at=at)
-
-
-def test_the_waits_grow_until_24_hours_are_over(account: OfficialAccount, at: datetime) -> None:
-    at = clock.now()
-    come(account, 1, at=at)
-    begin = moment = Forward.objects.get().received_at
-    waits = []
-
-    while taken := step(moment):
-        assert step(moment + SECOND) == []  # it is held
-        step(moment, tried(BotAnswer.TURNED_DOWN, taken))
-        next_at = Forward.objects.get().next_at
-        if Forward.objects.get().state == ForwardState.GIVEN_UP:
-            break
-        waits.append((next_at - moment).total_seconds())
-        Forwarding.objects.update(rests_until=None)
-        assert step(next_at - timedelta(milliseconds=1)) == []
-        moment = next_at
-
-    assert waits == sorted(waits)
-    assert waits[: len(forwards.WAITS)] == list(forwards.WAITS)
-    assert set(waits[len(forwards.WAITS) :]) == {forwards.WAITS[-1]}
-    assert timedelta(hours=20) < moment - begin <= timedelta(hours=24)
-    assert Forward.objects.get().ended_at == moment
-
-
-def test_a_bot_that_fails_rests_and_then_one_is_tried(
-    account: OfficialAccount, bot: Bot, at: datetime
-) -> None:
-    come(account, 10, at=at)
-    at = clock.now()
-    order = list(Forward.objects.order_by("pk").values_list("pk", flat=True))
-
-    first = step(at, room=5)
-    assert step(at, tried(BotAnswer.UNREACHABLE, first)) == []
-
-    rests_until = the_forwarding().rests_until
-    assert rests_until == at + forwards.SHORTEST_REST
-    assert forwards.due(at=at) == []
-    assert forwards.due(at=rests_until) == [the_forwarding().pk]
-    [probe] = step(rests_until)
-    assert probe.pk == order[5]
-    assert step(rests_until) == []  # one at a time
-    # It takes that one: now everything goes, those that failed too, in the order they came.
-    rest = step(rests_until, tried(BotAnswer.TAKEN, [probe]))
-    assert [each.pk for each in rest] == [*order[:5], *order[6:]]
-
-
-def test_a_rest_is_no_longer_than_a_minute(account: OfficialAccount, at: datetime) -> None:
-    come(account, 40, at=at)
-    moment = clock.now()
-
-    for _n in range(30):
-        taken = step(moment)
-        step(moment, tried(BotAnswer.TOO_SLOW, taken), room=0)
-        forwarding_now = the_forwarding()
-        assert forwarding_now.rests_until is not None
-        rest = forwarding_now.rests_until - moment
-        assert forwards.SHORTEST_REST <= rest <= forwards.LONGEST_REST
-        moment = forwarding_now.rests_until
-
-    assert rest == forwards.LONGEST_REST
-
-
 def test_one_that_a_bot_never_takes_holds_nothing_else_up(
     account: OfficialAccount, bot: Bot, at: datetime
 ) -> None:
@@ -386,80 +311,6 @@ def test_one_that_a_bot_never_takes_holds_nothing_else_up(
     assert sorted(bot.bodies[1:]) == sorted(bodies)
     assert states() == {"waiting": 1, "done": 5}
     assert the_forwarding().failed_in_a_row == 0
-
-
-def test_what_was_never_tried_is_given_up_after_24_hours_too(
-    account: OfficialAccount, at: datetime
-) -> None:
-    come(account, 3, at=at)
-    at = clock.now()
-
-    assert forwards.give_up(at=at + timedelta(hours=23)) == 0
-    assert forwards.give_up(at=at + timedelta(hours=24)) == 3
-
-    assert states() == {"given_up": 3}
-    assert forwarding.figures(the_forwarding(), at=at + 25 * HOUR).given_up == 3
-
-
-def test_what_ended_is_forgotten_in_the_end(account: OfficialAccount, at: datetime) -> None:
-    come(account, 4, at=at)
-    at = clock.now()
-    done = step(at, room=2)
-    step(at, tried(BotAnswer.TAKEN, done), room=0)
-    forwards.give_up(at=at + timedelta(hours=24))
-
-    assert forwards.forget_ended(at=at + timedelta(days=6)) == 0
-    assert forwards.forget_ended(at=at + timedelta(days=8)) == 2
-    assert states() == {"given_up": 2}
-    assert forwards.forget_ended(at=at + timedelta(days=32)) == 2
-    assert WebhookDelivery.objects.count() == 4
-
-
-# --- several workers
-
-
-def test_two_workers_never_hold_the_same_delivery(account: OfficialAccount, at: datetime) -> None:
-    come(account, 60, at=at)
-    at = clock.now()
-    pk = the_forwarding().pk
-    held: list[int] = []
-    start = threading.Barrier(3)
-
-    def take() -> None:
-        start.wait(bots.PATIENCE)
-        try:
-            for _n in range(10):
-                held.extend(each.pk for each in forwards.step(pk, [], room=2, at=at))
-        finally:
-            connection.close()
-
-    threads = [threading.Thread(target=take) for _n in range(3)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(bots.PATIENCE)
-
-    assert sorted(held) == sorted(Forward.objects.values_list("pk", flat=True))
-
-
-def test_a_dead_workers_delivery_goes_to_another_when_its_lease_ends(
-    account: OfficialAccount, at: datetime
-) -> None:
-    come(account, 1, at=at)
-    at = clock.now()
-    [held] = step(at)
-
-    assert step(at + forwards.LEASE - SECOND) == []
-    assert forwards.due(at=at + forwards.LEASE - SECOND) == []
-    assert forwards.due(at=at + forwards.LEASE) == [the_forwarding().pk]
-    [again] = step(at + forwards.LEASE)
-    # The first one's late result changes nothing, for the second holds it.
-    step(at + forwards.LEASE, tried(BotAnswer.TURNED_DOWN, [held]), room=0)
-
-    assert (again.pk, again.tries) == (held.pk, 2)
-    assert Forward.objects.get().leased_until == at + 2 * forwards.LEASE
-    step(at + forwards.LEASE, tried(BotAnswer.TAKEN, [again]), room=0)
-    assert states() == {"done": 1}
 
 
 def test_workers_pass_on_and_one_that_is_killed_loses_nothing(
