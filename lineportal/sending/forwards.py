@@ -90,6 +90,14 @@ def due(*, at: datetime) -> list[int]:
         return [pk for (pk,) in cursor.fetchall()]
 
 
+def is_on_sql(account_id: str, provider: str) -> str:
+    """Return an SQL condition: webhooks of these columns' account and provider are passed on."""
+    return (
+        "EXISTS (SELECT 1 FROM sending_forwarding forwarding WHERE forwarding.is_on"
+        f" AND forwarding.account_id = {account_id} AND forwarding.provider = {provider})"
+    )
+
+
 def drop(delivery_ids: Iterable[int], *, at: datetime) -> int:
     """End the waiting ones of these deliveries, whose bodies were emptied; return how many."""
     return _end("delivery_id = ANY(%(of)s)", ForwardState.DROPPED, of=list(delivery_ids), at=at)
