@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
 
 from lineportal.sending import lanes
-from lineportal.sending.models import Campaign, Message, WebhookDelivery
+from lineportal.sending.models import Campaign, Forward, ForwardState, Message, WebhookDelivery
 from lineportal.sending.statuses import Status
 
 
@@ -42,6 +42,11 @@ def metrics(request: HttpRequest) -> HttpResponse:
     )
     running = Campaign.objects.filter(state=Campaign.State.RUNNING).count()
     unread = WebhookDelivery.objects.filter(read_at__isnull=True).count()
+    # One by one, for each has an index of its own.
+    forwards = {
+        state.value: Forward.objects.filter(state=state).count()
+        for state in (ForwardState.WAITING, ForwardState.GIVEN_UP)
+    }
     lines = [
         "# HELP lineportal_messages Messages by status.",
         "# TYPE lineportal_messages gauge",
@@ -55,5 +60,8 @@ def metrics(request: HttpRequest) -> HttpResponse:
         "# HELP lineportal_webhooks_unread Webhook deliveries stored but not yet read.",
         "# TYPE lineportal_webhooks_unread gauge",
         f"lineportal_webhooks_unread {unread}",
+        "# HELP lineportal_forwards Webhooks to pass on: waiting, and given up in 30 days.",
+        "# TYPE lineportal_forwards gauge",
+        *(f'lineportal_forwards{{state="{name}"}} {n}' for name, n in forwards.items()),
     ]
     return HttpResponse("\n".join(lines) + "\n", content_type="text/plain; version=0.0.4")

@@ -23,10 +23,14 @@ class UnreadableCredentials(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Signers:
-    """An account, and all credentials that may vouch for a webhook of it at a moment."""
+    """An account, and all credentials that may vouch for a webhook of it at a moment.
+
+    `is_so`: what the caller asked of the account along with that.
+    """
 
     account_id: int
     credentials: tuple[Mapping[str, str], ...] = field(repr=False)
+    is_so: bool = False
 
 
 def seal(credentials: Mapping[str, str]) -> str:
@@ -71,16 +75,19 @@ def replace(
     road.save()
 
 
-def webhook_signers(webhook_id: str, *, provider: str, at: datetime) -> Signers | None:
+def webhook_signers(
+    webhook_id: str, *, provider: str, at: datetime, asking: str = "false"
+) -> Signers | None:
     """Return who may sign a webhook that comes to this address now; None: there is no such one.
 
+    `asking` is an SQL condition on `account.id` and `road.provider`, answered as `is_so`.
     SQL, as thousands of webhooks a second pass here and building the queries would be the most
     of their cost.
     """
     with connection.cursor() as cursor:
         cursor.execute(
-            """
-            SELECT account.id, road.credentials,
+            f"""
+            SELECT account.id, {asking}, road.credentials,
                    CASE WHEN road.previous_secret_until > %s THEN road.previous_secret END
             FROM accounts_officialaccount account
             LEFT JOIN accounts_road road ON road.account_id = account.id AND road.provider = %s
@@ -91,9 +98,13 @@ def webhook_signers(webhook_id: str, *, provider: str, at: datetime) -> Signers 
         rows = cursor.fetchall()
     if not rows:
         return None
-    sealed = [token for _pk, *tokens in rows for token in tokens if token]
+    sealed = [token for _pk, _is_so, *tokens in rows for token in tokens if token]
     # Both roads of an account mostly have the same.
-    return Signers(rows[0][0], tuple(open_sealed(token) for token in dict.fromkeys(sealed)))
+    return Signers(
+        rows[0][0],
+        tuple(open_sealed(token) for token in dict.fromkeys(sealed)),
+        is_so=any(is_so for _pk, is_so, *_tokens in rows),
+    )
 
 
 def _keys() -> MultiFernet:

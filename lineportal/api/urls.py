@@ -11,6 +11,7 @@ from lineportal.api import (
     control,
     desk,
     errors,
+    forwarding,
     imports,
     messages,
     recipients,
@@ -45,9 +46,14 @@ account_policy = control.Policies.as_view({"get": "retrieve", "patch": "partial_
 
 account_retention = retention.Retentions.as_view({"get": "retrieve", "patch": "partial_update"})
 
+account_forwarding = forwarding.Forwardings.as_view(
+    {"get": "retrieve", "put": "update", "delete": "destroy"}
+)
+
 urlpatterns = [
     path("v1/accounts/<slug:slug>/policy/", account_policy, name="account-policy"),
     path("v1/accounts/<slug:slug>/retention/", account_retention, name="account-retention"),
+    path("v1/accounts/<slug:slug>/forwarding/", account_forwarding, name="account-forwarding"),
     path("v1/suppressions/", suppression_list, name="suppression-list"),
     path("v1/desk/", desk.Desk.as_view(), name="desk"),
     path("v1/", include(router.urls)),

@@ -20,7 +20,7 @@ from lineportal.accounts import access
 from lineportal.accounts.models import AccountScope, ApiKey, OfficialAccount, Service
 from lineportal.audit import chain
 from lineportal.audit.models import AuditEntry
-from lineportal.console import account_check, road_forms, road_pages
+from lineportal.console import account_check, account_forwarding, road_forms, road_pages
 from lineportal.console.base import Desk, user_of
 from lineportal.sending import checking, opening, routing
 
@@ -33,7 +33,14 @@ class AccountDesk(Desk):
     sortable_by = ("name", "slug", "country")  # some accounts
     ordering = ("name",)
     change_form_outer_before_template = "console/account.html"
-    act_labels: ClassVar[dict[str, Any]] = {"check": gettext_lazy("Check this account")}
+    act_labels: ClassVar[dict[str, Any]] = {
+        "check": gettext_lazy("Check this account"),
+        **account_forwarding.LABELS,
+    }
+    act_forms = account_forwarding.FORMS
+    act_notes = account_forwarding.NOTES
+    linked_acts = account_forwarding.ACTS
+    grave_act = account_forwarding.GRAVE
     forbidden = 403
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[OfficialAccount]:
@@ -69,9 +76,12 @@ class AccountDesk(Desk):
         )
 
     def available_acts(self, obj: Any, user: User) -> Sequence[str]:
-        return ["check"] if access.may(user, routing.MANAGE, obj) else []
+        checks = ["check"] if access.may(user, routing.MANAGE, obj) else []
+        return [*checks, *account_forwarding.available(obj, user)]
 
     def do(self, act: str, obj: Any, request: HttpRequest, details: dict[str, Any]) -> Any:
+        if act != "check":
+            return account_forwarding.do(act, obj, request, details)
         at = timezone.now()
         found = checking.check(obj, by=user_of(request), at=at)
         account_check.keep(request, obj, found, at=at)
@@ -84,6 +94,7 @@ class AccountDesk(Desk):
             "missing": [Service(each).label for each in road_forms.missing(obj)],
             "may_manage": may_manage,
             "checked": account_check.kept(request, obj, at=timezone.now()),
+            **account_forwarding.panel(obj, request),
         }
 
 

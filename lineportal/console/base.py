@@ -25,6 +25,7 @@ from lineportal.console import phone
 from lineportal.console.lists import BoundedDesk
 from lineportal.sending import (
     campaigns,
+    forwarding,
     retries,
     roads,
     routing,
@@ -60,6 +61,7 @@ REFUSALS = (
     routing.AccountExists,
     roads.RoadExists,
     roads.NoRoad,
+    forwarding.NotPassedOn,
     intake.Invalid,
     intake.Conflict,
     intake.PersonExists,

@@ -185,6 +185,7 @@ class Provider(ABC):
     sender_setting: ClassVar[str]  # the setting that says who we are there
     key_setting: ClassVar[str] = ""  # the key, where one may serve several senders
     webhook_settings: ClassVar[frozenset[str]]  # those that a webhook is verified with
+    signature_headers: ClassVar[tuple[str, ...]] = ()  # what vouches for a webhook's body
     ceiling_per_second: ClassVar[int]  # the provider's own rate limit per endpoint
     default_rate: ClassVar[int]  # messages a second, where an account names none
     may_repeat: ClassVar[frozenset[str]] = frozenset()  # services with an idempotency key
@@ -289,6 +290,14 @@ class Provider(ABC):
 
         Signers are credentials, the replaced ones of the last 72 hours too.
         """
+
+    @classmethod
+    def vouching_headers(cls, signers: Sequence[Mapping[str, str]]) -> tuple[str, ...]:
+        """Return the names of the headers that go with a webhook when it is passed on.
+
+        Signatures of the body only: credentials would open our own door to whoever sees them.
+        """
+        return cls.signature_headers
 
     @staticmethod
     @abstractmethod

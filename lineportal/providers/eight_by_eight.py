@@ -164,6 +164,10 @@ class EightByEightProvider(Provider):
     ) -> None:
         inbound.verify_basic_or_hmac(body, headers, signers)
 
+    @classmethod
+    def vouching_headers(cls, signers: Sequence[Mapping[str, str]]) -> tuple[str, ...]:
+        return inbound.signature_headers(signers)
+
     @staticmethod
     def events(body: bytes) -> list[Event]:
         """Return what a delivery report, or a list of them, says."""

@@ -90,6 +90,12 @@ def verify_basic_or_hmac(
         raise BadSignature
 
 
+def signature_headers(signers: Sequence[Mapping[str, str]]) -> tuple[str, ...]:
+    """Return the headers that hold a signature of the body; Basic credentials are none."""
+    signed = [signer for signer in signers if signer.get("webhook_hmac_secret")]
+    return tuple(dict.fromkeys(each.get("webhook_hmac_header", "") for each in signed))
+
+
 def _vouches(signer: Mapping[str, str], body: bytes, headers: Mapping[str, str]) -> bool:
     if secret := signer.get("webhook_hmac_secret"):
         return _is_signed(signer, secret, body, headers)

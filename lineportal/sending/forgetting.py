@@ -18,7 +18,7 @@ from django.db import connection, transaction
 
 from lineportal.accounts import access
 from lineportal.logs import MASK
-from lineportal.sending import inbox, senders
+from lineportal.sending import forwards, inbox, senders
 from lineportal.sending.models import Attempt, Campaign, CampaignRow, Message, RequestKey
 from lineportal.sending.statuses import SOURCES, Status, Verdict
 from recipients import eligibility, erasure, requests, uploads, upsert
@@ -75,7 +75,7 @@ def _erase(recipient: Recipient, *, at: datetime, by: User | None, reason: str) 
     _empty_messages(recipient, at=at)
     CampaignRow.objects.filter(recipient=recipient).update(values={}, item="")
     _seal_requests(recipient)
-    _empty_webhooks(recipient.account_id, line_user_id or "", names)
+    _empty_webhooks(recipient.account_id, line_user_id or "", names, at=at)
     for phone in numbers_of(recipient):
         _empty_refused_rows(recipient.account_id, phone, line_user_id)
         _drop_trials(recipient.account_id, phone, line_user_id)
@@ -136,12 +136,17 @@ def _seal_requests(recipient: Recipient) -> None:
         request.save(update_fields=["key", "body_sha256"])
 
 
-def _empty_webhooks(account_id: int, line_user_id: str, names: list[bytes]) -> None:
-    """Empty what was read; a body goes as a whole, for what it said stands in its events."""
+def _empty_webhooks(
+    account_id: int, line_user_id: str, names: list[bytes], *, at: datetime
+) -> None:
+    """Empty what was read; a body goes as a whole, for what it said stands in its events.
+
+    So it cannot be passed on any more.
+    """
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            UPDATE sending_webhookdelivery SET body = ''
+            SELECT id FROM sending_webhookdelivery
             WHERE account_id = ANY(%(accounts)s) AND read_at IS NOT NULL AND (
                 EXISTS (SELECT FROM unnest(%(names)s::bytea[]) AS name
                         WHERE position(name IN body) > 0)
@@ -156,6 +161,9 @@ def _empty_webhooks(account_id: int, line_user_id: str, names: list[bytes]) -> N
                 "user": line_user_id,
             },
         )
+        ids = [pk for (pk,) in cursor.fetchall()]
+        forwards.drop(ids, at=at)
+        cursor.execute("UPDATE sending_webhookdelivery SET body = '' WHERE id = ANY(%s)", [ids])
         cursor.execute(
             """
             UPDATE sending_webhookevent SET line_user_id = '', payload = '{}'

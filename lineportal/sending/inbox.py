@@ -5,8 +5,9 @@ Stored bodies are read in batches, each a few statements however many accounts a
 
 from __future__ import annotations
 
+import functools
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -14,12 +15,29 @@ from django.db import DataError, OperationalError, connection, transaction
 
 from lineportal.providers import PROVIDERS
 from lineportal.providers.base import Event, UnreadableWebhook
-from lineportal.sending import breakers, lanes, receipts, senders
+from lineportal.sending import breakers, forwards, lanes, receipts, senders
 from lineportal.sending.models import WebhookDelivery
 from recipients import erasure, friendship
 
 _BATCH = 500  # deliveries
 _BATCH_BYTES = 1024 * 1024  # of bodies, or one body: memory stays flat with the largest ones
+_STORE = """
+    INSERT INTO sending_webhookdelivery (account_id, provider, body, received_at, problem)
+    VALUES (%(account)s, %(provider)s, %(body)s, %(at)s, '')
+"""
+_STORE_AND_PASS_ON = f"""
+    WITH stored AS ({_STORE} RETURNING id), passed AS (
+        INSERT INTO sending_forward (forwarding_id, delivery_id, headers, received_at, next_at)
+        SELECT forwarding.id, stored.id, %(headers)s::jsonb, %(at)s, %(at)s
+        FROM stored, sending_forwarding forwarding
+        WHERE forwarding.account_id = %(account)s AND forwarding.provider = %(provider)s
+          AND forwarding.is_on
+        RETURNING forwarding_id
+    )
+    SELECT forwarding.id FROM passed
+    JOIN sending_forwarding forwarding ON forwarding.id = passed.forwarding_id
+    WHERE forwarding.rests_until IS NULL OR forwarding.rests_until <= %(at)s
+"""
 _TOO_COMPLEX = "54"  # PostgreSQL's class "program limit exceeded": nested too deep, or too large
 
 
@@ -47,17 +65,33 @@ class _Given:
         return self.account_id, self.event.event_id
 
 
-def store(account_id: int, *, provider: str, body: bytes, at: datetime) -> None:
-    """Keep a verified raw body and have a worker read it."""
+def store(
+    account_id: int,
+    *,
+    provider: str,
+    body: bytes,
+    at: datetime,
+    headers: Mapping[str, str] | None = None,
+) -> None:
+    """Keep a verified raw body and have a worker read it.
+
+    With the `headers` that go with it, it is passed on too where the account has that.
+    """
+    given: dict[str, int | str | bytes | datetime] = {
+        "account": account_id,
+        "provider": provider,
+        "body": body,
+        "at": at,
+    }
+    if headers is not None:
+        given["headers"] = json.dumps(dict(headers))
+    forwarding_id = None
     with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            INSERT INTO sending_webhookdelivery (account_id, provider, body, received_at, problem)
-            VALUES (%s, %s, %s, %s, '')
-            """,
-            [account_id, provider, body, at],
-        )
-    transaction.on_commit(lanes.wake_inbox)
+        cursor.execute(_STORE if headers is None else _STORE_AND_PASS_ON, given)
+        if headers is not None:
+            # None of a bot that rests: who wakes it is the clock.
+            forwarding_id = next((pk for (pk,) in cursor.fetchall()), None)
+    transaction.on_commit(functools.partial(lanes.wake_inbox, forwarding_id))
 
 
 def read(*, at: datetime) -> int:
@@ -221,6 +255,8 @@ def _without_the_forgotten(given: Sequence[_Given]) -> list[_Given]:
                 bodies.add(one.stored.pk)
                 one = replace(one, event=replace(one.event, line_user_id="", payload={}))
         kept[one.key] = one
+    # One that still goes to the company's bot is emptied after that.
+    bodies -= forwards.keep_until_passed_on(bodies)
     WebhookDelivery.objects.filter(pk__in=bodies).update(body=b"")
     return [kept[one.key] for one in given]
 

@@ -25,6 +25,7 @@ MAIL_ENTRY = "lineportal.mail_entry"
 MAIL_REMINDER = "lineportal.mail_reminder"
 TELL_REVOKED = "lineportal.tell_revoked"
 POLL = "lineportal.poll_reports"
+FORWARD = "lineportal.forward_webhooks"
 WORKER_SILENCE = timedelta(seconds=40)  # workers beat every two seconds
 _INBOX = "inbox"
 
@@ -46,21 +47,30 @@ def wake_service(account_id: int, service: str) -> None:
     wake_road(Road.objects.values_list("pk", flat=True).get(account=account_id, service=service))
 
 
-def wake_inbox() -> None:
+def wake_inbox(forwarding_id: int | None = None) -> None:
     """Make sure that somebody reads the webhook inbox; call it once what came is committed.
 
-    A job that waits already will find it. To defer one for each POST would make them wait for each
-    other: on the job's lock, and on NOTIFY's.
+    And, with `forwarding_id`, that somebody passes it on. A job that waits already will find it. To
+    defer one for each POST would make them wait for each other: on the job's lock, and on NOTIFY's.
     """
+    names = [_INBOX] if forwarding_id is None else [_forwarder(forwarding_id), _INBOX]
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT EXISTS (SELECT 1 FROM procrastinate_jobs WHERE queueing_lock = %s"
-            " AND task_name = %s AND status = 'todo')",
-            [_INBOX, READ_INBOX],
+            "SELECT queueing_lock FROM procrastinate_jobs WHERE queueing_lock = ANY(%s)"
+            " AND task_name = ANY(%s) AND status = 'todo'",
+            [names, [READ_INBOX, FORWARD]],
         )
-        [(is_waiting,)] = cursor.fetchall()
-    if not is_waiting:
+        waiting = {name for (name,) in cursor.fetchall()}
+    if forwarding_id is not None and names[0] not in waiting:
+        wake_forwarder(forwarding_id)
+    if _INBOX not in waiting:
         _defer(READ_INBOX, lock=_INBOX, queueing_lock=_INBOX)
+
+
+def wake_forwarder(forwarding_id: int) -> None:
+    """Have a worker pass webhooks on; one at a time for each forwarding."""
+    name = _forwarder(forwarding_id)
+    _defer(FORWARD, lock=name, queueing_lock=name, forwarding_id=forwarding_id)
 
 
 def wake_poller(road_id: int) -> None:
@@ -98,6 +108,10 @@ def tell_revoked(template_id: int, user_id: int, campaign_ids: list[int]) -> Non
     app.configure_task(TELL_REVOKED).defer(
         template_id=template_id, user_id=user_id, campaign_ids=[*campaign_ids]
     )
+
+
+def _forwarder(forwarding_id: int) -> str:
+    return f"forward:{forwarding_id}"
 
 
 def _defer(task: str, *, lock: str, queueing_lock: str, **arguments: Any) -> None:

@@ -22,11 +22,13 @@ from procrastinate.worker import Worker
 from lineportal.sending import (
     clock,
     discussion,
+    forwards,
     freezing,
     inbox,
     lanes,
     mails,
     outbox,
+    passing,
     polling,
     receipts,
     reconcile,
@@ -82,6 +84,7 @@ class Places:
 places = Places()
 _pool = ThreadPoolExecutor(THREADS, thread_name_prefix="database")
 _roads = worker.Roads()
+_passer = passing.Passer()
 _draining: set[int] = set()  # roads that a lane in this process serves now
 
 
@@ -99,8 +102,9 @@ async def in_database(function: Callable[..., Result], *args: Any, **kw: Any) ->
 
 
 async def close() -> None:
-    """Close the provider sessions and every thread's database connection."""
+    """Close the sessions with providers and bots, and every thread's database connection."""
     await _roads.close()
+    await _passer.close()
     loop = asyncio.get_running_loop()
     barrier = asyncio.gather(
         *(loop.run_in_executor(_pool, connections.close_all) for _ in range(THREADS))
@@ -133,6 +137,13 @@ async def drain_road(road_id: int, lane: int) -> None:
 async def read_inbox() -> None:
     """Read what providers told us."""
     await in_database(lambda: inbox.read(at=clock.now()))
+
+
+@app.task(name=lanes.FORWARD)
+async def forward_webhooks(forwarding_id: int) -> None:
+    """Pass webhooks on to a company's bot."""
+    if await _passer.run(forwarding_id, in_database, may_go_on=places.may_be_kept):
+        await in_database(lanes.wake_forwarder, forwarding_id)
 
 
 @app.task(name=lanes.POLL)
@@ -221,6 +232,15 @@ async def reconcile_counts(timestamp: int) -> None:
         )  # fmt: skip
 
 
+@app.periodic(cron="*/5 * * * *")
+@app.task(name="lineportal.keep_forwards", queueing_lock="keep_forwards", lock="keep_forwards")
+async def keep_forwards(timestamp: int) -> None:
+    """Give up what no bot took for a day, and forget what ended long ago."""
+    await in_database(lambda: forwards.give_up(at=clock.now()))
+    while not places.is_closing and await in_database(_forget_forwards):
+        pass
+
+
 @app.periodic(cron="23 * * * *")
 @app.task(name="lineportal.keep_periods", queueing_lock="keep_periods", lock="keep_periods")
 async def keep_periods(timestamp: int) -> None:
@@ -254,11 +274,17 @@ def _seed() -> None:
     at = clock.now()
     for road_id in outbox.due_roads(at=at):
         lanes.wake_road(road_id)
+    for forwarding_id in forwards.due(at=at):
+        lanes.wake_forwarder(forwarding_id)
     timekeeping.finish_done(at=at)
     # Last, for a start may take long, and must not keep the others waiting.
     due = Campaign.objects.filter(state=Campaign.State.SCHEDULED, scheduled_at__lte=at)
     for campaign in due.order_by("scheduled_at"):
         timekeeping.start_scheduled(campaign, at=at)
+
+
+def _forget_forwards() -> bool:
+    return forwards.forget_ended(at=clock.now()) > 0
 
 
 def _finish() -> None:

@@ -10,9 +10,10 @@ from django.views.decorators.http import require_POST
 from lineportal.accounts import credentials
 from lineportal.providers import PROVIDERS
 from lineportal.providers.base import BadSignature
-from lineportal.sending import inbox
+from lineportal.sending import forwards, inbox, vouching
 
 BODY_LIMIT = 1024 * 1024  # bytes
+_IS_PASSED_ON = forwards.is_on_sql("account.id", "road.provider")
 
 
 @csrf_exempt
@@ -23,7 +24,9 @@ def receive(request: HttpRequest, provider: str, webhook_id: str) -> HttpRespons
     signers = None
     # No NUL reaches the database.
     if provider in PROVIDERS and webhook_id.isascii() and webhook_id.isprintable():
-        signers = credentials.webhook_signers(webhook_id, provider=provider, at=at)
+        signers = credentials.webhook_signers(
+            webhook_id, provider=provider, at=at, asking=_IS_PASSED_ON
+        )
     if signers is None:
         return _answer("There is no webhook here.", status=404)
     body = request.read(BODY_LIMIT + 1)
@@ -35,7 +38,12 @@ def receive(request: HttpRequest, provider: str, webhook_id: str) -> HttpRespons
         return _answer(
             "Neither signature nor credentials fit this address; nothing was stored.", status=401
         )
-    inbox.store(signers.account_id, provider=provider, body=body, at=at)
+    headers = None
+    if signers.is_so:
+        headers = vouching.headers_to_keep(
+            request.headers, provider=provider, signers=signers.credentials
+        )
+    inbox.store(signers.account_id, provider=provider, body=body, at=at, headers=headers)
     return _answer("stored")
 
 

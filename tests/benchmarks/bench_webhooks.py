@@ -3,7 +3,8 @@
 `python -m pytest -q -s tests/benchmarks/bench_webhooks.py`. Intake: gunicorn as it runs in
 production, a load client in a process of its own. Its floors: the same client and gunicorn with a
 view that does nothing, and a bare loop of INSERT of the same bodies. Processing: `inbox.read` of
-50,000 delivery events against a bare UPDATE ... FROM unnest of as many messages.
+50,000 delivery events against a bare UPDATE ... FROM unnest of as many messages. Passing on: an
+account with forwarding against one without, turn by turn.
 """
 
 from __future__ import annotations
@@ -13,12 +14,13 @@ import functools
 import json
 import os
 import socket
+import statistics
 import subprocess
 import sys
 import time
 import urllib.request
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -26,9 +28,16 @@ from uuid import UUID
 from django.conf import settings
 from django.db import connection
 
+from lineportal.accounts import credentials
 from lineportal.accounts.models import OfficialAccount
-from lineportal.sending import campaigns, freezing, inbox
-from lineportal.sending.models import Message, WebhookDelivery, WebhookEvent
+from lineportal.sending import campaigns, forwarding, forwards, freezing, inbox, lanes
+from lineportal.sending.models import (
+    Forward,
+    Forwarding,
+    Message,
+    WebhookDelivery,
+    WebhookEvent,
+)
 from tests import factories
 from tests.benchmarks import poster
 from tests.benchmarks.bench_main_path import people, timed
@@ -42,6 +51,7 @@ FLOOR = 2_000  # requests, and INSERTs
 GOAL_PER_SECOND = 2_000
 SERVER = ("--workers", "2", "--threads", "4")
 CONNECTIONS = 16
+ROUNDS = 3
 RECEIPTS = 50_000
 PER_DELIVERY = 10
 UPDATE_BATCH = 5_000
@@ -157,6 +167,81 @@ def test_intake_while_a_worker_reads(transactional_db: None) -> None:
         wait(lambda: not unread.exists(), "all is read")
         print(f"  all is applied {time.monotonic() - ended:.1f} s after the last answer")
     assert WebhookEvent.objects.count() == EVENTS + 1_000
+
+
+def test_passing_on(transactional_db: None) -> None:
+    """An account that passes nothing on is as quick as before; one that does, nearly."""
+    at = datetime.now(UTC)
+    plain = factories.account()
+    with gunicorn() as url, sink() as bot:
+        forwarded = factories.account("forwarded", channel="1650000002")
+        forwarding.pass_on(forwarded, url=bot, by=None, at=at)
+        # Without a worker: no bot is asked, as if it rested.
+        Forwarding.objects.update(rests_until=at + timedelta(days=1))
+        print()
+        rates: dict[str, list[float]] = {"plain": [], "forwarded": []}
+        for n in range(1 + ROUNDS):
+            for name, account in (("plain", plain), ("forwarded", forwarded)):
+                hook = f"{url}/webhooks/line/{account.webhook_id}/"
+                found = post(hook, per_post=1, events=SINGLE_EVENTS // 2)
+                if n:  # both processes are warm
+                    rates[name].append(shown(f"POSTs of 1, flat out, {name}", found))
+        medians = {name: statistics.median(each) for name, each in rates.items()}
+        print(f"  ratio of the medians {medians['forwarded'] / medians['plain']:.2f}")
+
+        store = functools.partial(inbox.store, provider="line", body=b"x" * 300, at=at)
+        given = {"Content-Type": "application/json", "X-Line-Signature": "x" * 44}
+        sign = functools.partial(
+            credentials.webhook_signers, plain.webhook_id, provider="line", at=at
+        )
+        asked = forwards.is_on_sql("account.id", "road.provider")
+        ways = {
+            "signers": sign,
+            "signers, and whether it is passed on": lambda: sign(asking=asked),
+            "stored": lambda: store(plain.pk),
+            "stored, to be passed on": lambda: store(forwarded.pk, headers=given),
+        }
+        lanes.wake_inbox()  # so that no job is made meanwhile
+        took: dict[str, list[float]] = {name: [] for name in ways}
+        for _n in range(FLOOR):
+            for name, way in ways.items():
+                took[name].append(timed(way))
+        for name, each in took.items():
+            print(f"  {name}: median {statistics.median(each) * 1e6:,.0f} µs")
+
+        Forwarding.objects.update(rests_until=None)
+        waiting = Forward.objects.filter(state="waiting")
+        count, begin = waiting.count(), time.monotonic()
+        with workers(1):
+            wait(lambda: not waiting.exists(), "all is passed on")
+            print(f"  {count:,} passed on by one worker in {time.monotonic() - begin:.1f} s,"
+                  " its start included")  # fmt: skip
+            hook = f"{url}/webhooks/line/{forwarded.webhook_id}/"
+            found = post(hook, per_post=10, per_second=GOAL_PER_SECOND, events=EVENTS)
+            shown(f"POSTs of 10, {GOAL_PER_SECOND:,}/s offered, a worker beside", found)
+            ended = time.monotonic()
+            wait(lambda: not waiting.exists(), "all is passed on")
+            print(f"  all is passed on {time.monotonic() - ended:.1f} s after the last answer")
+            late = Forward.objects.order_by("-pk")[: EVENTS // 10]
+            seconds = sorted(
+                (each.ended_at - each.received_at).total_seconds() for each in late if each.ended_at
+            )
+            print(f"  from our door to the bot's answer: p50 {seconds[len(seconds) // 2]:.2f},"
+                  f" p99 {seconds[len(seconds) * 99 // 100]:.2f} s")  # fmt: skip
+
+
+@contextlib.contextmanager
+def sink() -> Iterator[str]:
+    """Run a bot that takes everything at once; yield its address."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "tests.benchmarks.sink"], cwd=PROJECT, stdout=subprocess.PIPE,
+        text=True,
+    ) as process:  # fmt: skip
+        assert process.stdout is not None
+        try:
+            yield f"http://127.0.0.1:{int(process.stdout.readline())}/"
+        finally:
+            process.terminate()
 
 
 def test_processing(transactional_db: None) -> None:

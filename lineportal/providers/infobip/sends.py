@@ -161,6 +161,10 @@ class InfobipProvider(Provider):
     ) -> None:
         inbound.verify_basic_or_hmac(body, headers, signers)
 
+    @classmethod
+    def vouching_headers(cls, signers: Sequence[Mapping[str, str]]) -> tuple[str, ...]:
+        return inbound.signature_headers(signers)
+
     @staticmethod
     def events(body: bytes) -> list[Event]:
         return webhooks.events(body)

@@ -49,6 +49,7 @@ class LineProvider(Provider):
     )
     sender_setting = "channel_id"
     webhook_settings = frozenset({"channel_secret"})
+    signature_headers = ("X-Line-Signature",)
     ceiling_per_second = 2000
     default_rate = 500
     may_repeat = frozenset({"oa"})

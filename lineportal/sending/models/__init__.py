@@ -9,6 +9,7 @@ from lineportal.sending.models.campaign import (
     Tally,
 )
 from lineportal.sending.models.control import Pace, Policy, Stop
+from lineportal.sending.models.forwarding import BotAnswer, Forward, Forwarding, ForwardState
 from lineportal.sending.models.inbox import WebhookDelivery, WebhookEvent
 from lineportal.sending.models.message import Attempt, Lease, Message, RequestKey
 from lineportal.sending.models.retention import Retention
@@ -16,9 +17,13 @@ from lineportal.sending.models.saved import SavedAudience
 
 __all__ = [
     "Attempt",
+    "BotAnswer",
     "Campaign",
     "CampaignRow",
     "Discrepancy",
+    "Forward",
+    "ForwardState",
+    "Forwarding",
     "Lease",
     "Message",
     "Pace",
