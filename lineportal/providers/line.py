@@ -13,7 +13,7 @@ import hmac
 import json
 import re
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -23,6 +23,7 @@ from lineportal.providers import http
 from lineportal.providers.base import (
     BadSignature,
     Check,
+    Count,
     Event,
     FaultScope,
     Outcome,
@@ -38,6 +39,10 @@ from lineportal.providers.base import (
 FLEXIBLE_PATH = "/bot/pnp/push"
 TEMPLATED_PATH = "/v2/bot/message/pnp/templated/push"
 PUSH_PATH = "/v2/bot/message/push"
+COUNT_PATHS = {
+    "lon": ("/v2/bot/message/delivery/pnp", "/v2/bot/message/delivery/pnp/templated"),
+    "oa": ("/v2/bot/message/delivery/push",),
+}
 TOKEN_PATH = "/oauth2/v3/token"  # noqa: S105 - an address
 
 _TOKEN_RESERVE_SECONDS = 300.0  # a stateless token lives 15 minutes; renewed after 10
@@ -257,6 +262,41 @@ class LineProvider(Provider):
         if isinstance(token, SendResult):
             return [Check("token", False, token.detail)]
         return [Check("token", True, "LINE gave an access token for the channel.")]
+
+    async def counted(self, session: aiohttp.ClientSession, *, service: str, day: date) -> Count:
+        """Return LINE's count of a day in UTC+9; for notifications both kinds together."""
+        total, is_final = 0, True
+        for path in COUNT_PATHS[service]:
+            count = await self._count(session, path, day)
+            if count.messages is None:
+                return count
+            total, is_final = total + count.messages, is_final and count.is_final
+        return Count(total, is_final)
+
+    async def _count(self, session: aiohttp.ClientSession, path: str, day: date) -> Count:
+        token = await self._access_token(session, self.clock() + self.total_seconds)
+        if isinstance(token, SendResult):
+            return Count(problem=token.detail)
+        answer = await http.request(
+            session, "GET", f"{self.base}{path}", params={"date": f"{day:%Y%m%d}"},
+            headers={"Authorization": f"Bearer {token}"}, total_seconds=self.total_seconds,
+            connect_seconds=self.connect_seconds,
+        )  # fmt: skip
+        if isinstance(answer, SendResult):
+            return Count(problem=answer.detail)
+        if answer.status != 200:
+            words = http.masked(_words_of(answer.body)[0], hidden=[token])
+            return Count(problem=f"LINE answered {answer.status}: {words}")
+        try:
+            given = json.loads(answer.body)
+            status, success = given["status"], given.get("success", 0)
+        except _UNREADABLE:
+            return Count(problem="LINE's count could not be read.")
+        if status == "ready" and isinstance(success, int):
+            return Count(success, is_final=True)
+        if status == "out_of_service":
+            return Count(is_final=True, problem="LINE counts no days before 2018-03-31.")
+        return Count(problem="")
 
     @staticmethod
     def verify(

@@ -23,6 +23,7 @@ MAIL_ENTRY = "lineportal.mail_entry"
 MAIL_REMINDER = "lineportal.mail_reminder"
 TELL_REVOKED = "lineportal.tell_revoked"
 POLL = "lineportal.poll_reports"
+COUNT = "lineportal.count_days"
 _INBOX = "inbox"
 
 
@@ -59,6 +60,12 @@ def wake_poller(road_id: int) -> None:
     """Have a worker ask for the reports of a road; one at a time, on all machines together."""
     name = f"poll:{road_id}"
     _defer(POLL, lock=name, queueing_lock=name, road_id=road_id)
+
+
+def wake_counter(road_id: int) -> None:
+    """Have a worker compare a road's days with its provider's; one at a time, on all machines."""
+    name = f"count:{road_id}"
+    _defer(COUNT, lock=name, queueing_lock=name, road_id=road_id)
 
 
 def wake_import(import_id: int) -> None:

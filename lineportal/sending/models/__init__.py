@@ -9,6 +9,13 @@ from lineportal.sending.models.campaign import (
     Tally,
 )
 from lineportal.sending.models.control import Pace, Policy, Stop
+from lineportal.sending.models.counting import (
+    CountReading,
+    CountState,
+    DayCount,
+    Incident,
+    IncidentCode,
+)
 from lineportal.sending.models.inbox import WebhookDelivery, WebhookEvent
 from lineportal.sending.models.message import Attempt, Lease, Message, RequestKey
 from lineportal.sending.models.retention import Retention
@@ -18,7 +25,12 @@ __all__ = [
     "Attempt",
     "Campaign",
     "CampaignRow",
+    "CountReading",
+    "CountState",
+    "DayCount",
     "Discrepancy",
+    "Incident",
+    "IncidentCode",
     "Lease",
     "Message",
     "Pace",
