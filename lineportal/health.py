@@ -11,6 +11,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateWorker
 
+from lineportal.sending import incidents
 from lineportal.sending.models import Campaign, Message, WebhookDelivery
 from lineportal.sending.statuses import Status
 
@@ -61,5 +62,11 @@ def metrics(request: HttpRequest) -> HttpResponse:
         "# HELP lineportal_webhooks_unread Webhook deliveries stored but not yet read.",
         "# TYPE lineportal_webhooks_unread gauge",
         f"lineportal_webhooks_unread {unread}",
+        "# HELP lineportal_incidents_open Incidents that nobody closed, by what they are about.",
+        "# TYPE lineportal_incidents_open gauge",
+        *(
+            f'lineportal_incidents_open{{code="{code}"}} {n}'
+            for code, n in sorted(incidents.open_by_code().items())
+        ),
     ]
     return HttpResponse("\n".join(lines) + "\n", content_type="text/plain; version=0.0.4")

@@ -16,6 +16,7 @@ from lineportal import typesetting
 from lineportal.api.parsers import TooLarge
 from lineportal.sending import (
     campaigns,
+    incidents,
     messages,
     retries,
     routing,
@@ -39,6 +40,7 @@ CONFLICTS: dict[type[Exception], str] = {
     imports.NotWaiting: "wrong_state",
     retries.NothingToRetry: "wrong_state",
     routing.AccountExists: "exists",
+    incidents.AlreadyClosed: "wrong_state",
     requests.AlreadyOpen: "exists",
     requests.NotDone: "wrong_state",
     requests.NotOpen: "wrong_state",

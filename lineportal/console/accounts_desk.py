@@ -20,6 +20,7 @@ from lineportal.accounts import access
 from lineportal.accounts.models import AccountScope, ApiKey, Country, OfficialAccount, Road, Service
 from lineportal.audit import chain
 from lineportal.audit.models import AuditEntry
+from lineportal.console import reconciliation_desk
 from lineportal.console.base import Desk, user_of
 from lineportal.sending import routing
 
@@ -114,7 +115,10 @@ class AccountDesk(Desk):
         obj.pk = made.pk
 
     def panel(self, obj: Any, request: HttpRequest) -> dict[str, Any]:
-        return {"roads": Road.objects.filter(account=obj).order_by("service")}
+        return {
+            "roads": Road.objects.filter(account=obj).order_by("service"),
+            **reconciliation_desk.opened(user_of(request), of=obj),
+        }
 
 
 class ActionFilter(admin.SimpleListFilter):

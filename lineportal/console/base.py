@@ -25,6 +25,7 @@ from lineportal.console import phone
 from lineportal.console.lists import BoundedDesk
 from lineportal.sending import (
     campaigns,
+    incidents,
     retries,
     routing,
     stops,
@@ -62,6 +63,7 @@ REFUSALS = (
     intake.PersonExists,
     imports.NotWaiting,
     purposes.MissingPurpose,
+    incidents.AlreadyClosed,
     requests.AlreadyOpen,
     requests.NotDone,
     requests.NotOpen,

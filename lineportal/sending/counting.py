@@ -21,6 +21,7 @@ from lineportal.sending import holdings, policies, routing, tolerance
 from lineportal.sending.models import CountReading, CountState, DayCount, Policy
 from recipients.intake import Invalid
 
+VIEW = "sending.view_daycount"
 DAYS = 7  # that are looked at, yesterday the last
 _PROBLEM_LIMIT = 300  # characters
 
@@ -119,26 +120,27 @@ def keep(road: Road, told: Mapping[date, Count], *, at: datetime) -> list[DayCou
     )
     held = holdings.ours(road, [row.day for row in rows])
     policy = policies.of(road.account_id)
-    grown = set()
+    worse = set()
     for row in rows:
-        before = _said(row), abs(row.difference or 0)
+        before, state = _said(row), row.state
+        was_off = abs(row.difference or 0)
         is_new = row.asked_at is None
         row.ours = held[row.day]
         if row.day in told:
             _take(row, told[row.day], at=at)
         row.difference = None if row.theirs is None else row.theirs - row.ours
         row.state = _state(row, policy, is_old=row.day < first)
-        if is_new or _said(row) != before[0]:
+        if is_new or _said(row) != before:
             row.changed_at = at
             CountReading.objects.create(
                 count=row, at=at, ours=row.ours, theirs=row.theirs, state=row.state,
                 problem=row.problem,
             )  # fmt: skip
-        if abs(row.difference or 0) > before[1]:
-            grown.add(row.day)
+        if abs(row.difference or 0) > was_off or state == CountState.AGREED:
+            worse.add(row.day)
     if PROVIDERS[road.provider].counts_in_zone is not None:
         ends = {row.day: holdings.begin(road, row.day + timedelta(days=1)) for row in rows}
-        tolerance.react(road, rows, policy, ends=ends, first=first, grown=grown, at=at)
+        tolerance.react(road, rows, policy, ends=ends, first=first, worse=worse, at=at)
     for row in rows:
         row.save()
     return rows

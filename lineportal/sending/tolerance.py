@@ -38,14 +38,14 @@ def react(
     *,
     ends: Mapping[date, datetime],
     first: date,
-    grown: Collection[date],
+    worse: Collection[date],
     at: datetime,
 ) -> None:
     """Open, keep open or end the incidents of a road's days, and link the days to theirs.
 
     `rows` are the days, locked and judged, oldest first; the caller saves them. `ends` are the
-    moments at which they were over, `first` the oldest that is still looked at, `grown` those whose
-    difference is larger than before.
+    moments at which they were over, `first` the oldest that is still looked at, `worse` those that
+    agreed before, or whose difference grew.
     """
     for code in _CODES:
         held = [row for row in rows if _is_open(row, code)]
@@ -53,7 +53,7 @@ def react(
             row
             for row in rows
             if code == _trouble(row, ends[row.day], first=first, at=at)
-            and (row.incident is None or row.incident.code != code or _is_again(row, grown))
+            and (row.incident is None or row.incident.code != code or _is_again(row, worse))
         ]
         troubled = [row for row in held if code == _trouble(row, ends[row.day], first=first, at=at)]
         incident = held[0].incident if held else None
@@ -77,8 +77,8 @@ def _is_open(row: DayCount, code: str) -> bool:
     return row.incident is not None and row.incident.code == code and row.incident.closed_at is None
 
 
-def _is_again(row: DayCount, grown: Collection[date]) -> bool:
-    return bool(row.incident and row.incident.closed_at and row.day in grown)
+def _is_again(row: DayCount, worse: Collection[date]) -> bool:
+    return bool(row.incident and row.incident.closed_at and row.day in worse)
 
 
 def _trouble(row: DayCount, end: datetime, *, first: date, at: datetime) -> str:
