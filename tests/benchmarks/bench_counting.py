@@ -64,7 +64,8 @@ def _sent_again() -> None:
             """
             INSERT INTO sending_attempt (message_id, number, reference, started_at, ended_at,
                 request_id, outcome, detail, body_sha256)
-            SELECT id, 1, gen_random_uuid(), accepted_at - make_interval(days => (id / 200 % 400)::int),
+            SELECT id, 1, gen_random_uuid(),
+                   accepted_at - make_interval(days => (id / 200 % 400)::int),
                    accepted_at, '',
                    'accepted', '', ''
             FROM sending_message WHERE id % 200 = 0 AND accepted_at IS NOT NULL
