@@ -10,7 +10,7 @@ import json
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import parse_qsl
 from uuid import UUID
 
@@ -27,7 +27,7 @@ from lineportal.providers.base import (
     OutgoingMessage,
     UnreadableWebhook,
 )
-from lineportal.providers.line import LineProvider, phone_hash
+from lineportal.providers.line import LineProvider, phone_hash, signature
 from tests.providers.contract import (
     CONNECT_SECONDS,
     PHONE,
@@ -39,6 +39,7 @@ from tests.providers.contract import (
     serving,
     session,
 )
+from tests.providers.recorded import webhooks
 
 TOKEN = "token-0123456789-abcdefghij-0123456789"
 SECRET = "8c570fa6dd201bb328f1c1eac23a96d8"
@@ -80,8 +81,20 @@ class TestNotification(ProviderContract):
     secrets = (TOKEN, SECRET)
     message = outgoing()
 
+    signer: ClassVar = {"channel_secret": SECRET}
+    webhooks = tuple(webhooks("line").values())
+
     def build(self, base_url: str) -> LineProvider:
         return line(base_url, GIVEN)
+
+    def complaint(self, words: str) -> Any:
+        return {"message": words, "details": [7, {"message": None}, {"property": words}]}
+
+    def signed(self, body: bytes) -> dict[str, str]:
+        return {"x-line-signature": signature(body, SECRET)}
+
+    def unknown(self, word: str) -> bytes:
+        return json.dumps({"events": [{"type": word, "timestamp": 1650591346705}]}).encode()
 
 
 class TestPush(TestNotification):
