@@ -87,7 +87,7 @@ async def ask(of: Plan) -> dict[date, Count]:
         is_final = PROVIDERS[of.road.provider].counts_in_zone is None
         return {day: Count(is_final=is_final, problem=of.problem) for day in of.days}
     told = {}
-    async with http.session(connections=1) as session:
+    async with http.session(connections=2) as session:
         for day in of.days:
             told[day] = await of.provider.counted(session, service=of.road.service, day=day)
     return told
