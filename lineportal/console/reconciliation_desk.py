@@ -64,7 +64,7 @@ class DayCountDesk(Desk):
     ordering = ("-day", "-id")
     fields: ClassVar[Sequence[str]] = (
         "account", "road_text", "day_text", "badge", "ours_text", "theirs_text", "difference_text",
-        "problem", "is_final", "asked_at", "told_at", "incident_link",
+        "problem", "asked_at", "told_at", "incident_link",
     )  # fmt: skip
     readonly_fields: ClassVar[Sequence[str]] = (
         "account", "road_text", "day_text", "badge", "ours_text", "theirs_text", "difference_text",
@@ -150,7 +150,15 @@ class NoteForm(ActForm):
 @admin.register(Incident)
 class IncidentDesk(Desk):
     view_permission = incidents.VIEW
-    list_display = ("what", "account", "road_text", "sentence", "badge", "opened_at", "closed_by")
+    list_display = (
+        "what",
+        "account",
+        "road_text",
+        "badge",
+        "opened_at",
+        "last_seen_at",
+        "closed_by",
+    )
     list_filter = (StateFilter, CodeFilter, ("account", AccountFilter))
     list_select_related = ("account", "road", "closed_by")
     change_form_outer_before_template = "console/incident.html"

@@ -51,8 +51,8 @@ class Migration(migrations.Migration):
                 ('changed_at', models.DateTimeField()),
             ],
             options={
-                'verbose_name': "day's count",
-                'verbose_name_plural': 'reconciliation',
+                'verbose_name': 'compared day',
+                'verbose_name_plural': 'compared days',
             },
         ),
         migrations.CreateModel(

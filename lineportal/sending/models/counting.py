@@ -120,8 +120,8 @@ class DayCount(models.Model):
     )
 
     class Meta:
-        verbose_name = _("day's count")
-        verbose_name_plural = _("reconciliation")
+        verbose_name = _("compared day")
+        verbose_name_plural = _("compared days")
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["road", "day"], name="one_count_per_road_and_day"),
             models.CheckConstraint(
