@@ -107,7 +107,7 @@ def _is_refuted(
 
 
 def _sentence(code: str, road: Road, row: DayCount, policy: Policy) -> str:
-    words = {
+    words: dict[str, str] = {
         "provider": PROVIDERS[road.provider].title,
         "service": road.get_service_display(),
         "day": row.day.isoformat(),
@@ -117,7 +117,7 @@ def _sentence(code: str, road: Road, row: DayCount, policy: Policy) -> str:
         "allowed": f"{allowed(row.theirs or 0, policy):,}",
         "problem": row.problem,
     }
-    return {
+    sentence = {
         IncidentCode.COUNTED_MORE: _(
             "%(service)s, %(day)s: %(provider)s counted %(theirs)s messages and we hold %(ours)s:"
             " %(n)s more, and %(allowed)s are allowed. Somebody else sends with this channel, or"
@@ -133,3 +133,6 @@ def _sentence(code: str, road: Road, row: DayCount, policy: Policy) -> str:
             " checked. %(problem)s"
         ),
     }[IncidentCode(code)] % words
+    if code == IncidentCode.COUNTED_LESS and road.service == "oa":
+        sentence += " " + _("A push to somebody who blocked the account is taken, but not counted.")
+    return sentence
