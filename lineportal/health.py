@@ -8,7 +8,7 @@ from django.db.models import Count
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
 
-from lineportal.sending import lanes
+from lineportal.sending import incidents, lanes
 from lineportal.sending.models import Campaign, Forward, ForwardState, Message, WebhookDelivery
 from lineportal.sending.statuses import Status
 
@@ -63,5 +63,11 @@ def metrics(request: HttpRequest) -> HttpResponse:
         "# HELP lineportal_forwards Webhooks to pass on: waiting, and given up in 30 days.",
         "# TYPE lineportal_forwards gauge",
         *(f'lineportal_forwards{{state="{name}"}} {n}' for name, n in forwards.items()),
+        "# HELP lineportal_incidents_open Incidents that nobody closed, by what they are about.",
+        "# TYPE lineportal_incidents_open gauge",
+        *(
+            f'lineportal_incidents_open{{code="{code}"}} {n}'
+            for code, n in sorted(incidents.open_by_code().items())
+        ),
     ]
     return HttpResponse("\n".join(lines) + "\n", content_type="text/plain; version=0.0.4")

@@ -44,7 +44,11 @@ _REVIEWER = (
     "templates_app.build_dossier",
     *_THREAD,
 )
+# What the providers counted, and what went wrong.
+_WATCH = ("sending.view_daycount", "sending.view_incident")
 _SENDER = (
+    *_WATCH,
+    "sending.close_incident",
     "recipients.add_recipient",
     "recipients.change_recipient",
     "recipients.import_recipient",
@@ -74,7 +78,7 @@ ROLES: dict[str, tuple[str, ...]] = {
     "author": (*_READ, *_AUTHOR),
     "reviewer": (*_READ, *_REVIEWER),
     "sender": (*_READ, *_SENDER),
-    "auditor": (*_READ, "audit.view_auditentry", "templates_app.build_dossier"),
+    "auditor": (*_READ, *_WATCH, "audit.view_auditentry", "templates_app.build_dossier"),
     "manager": (*_READ, *_AUTHOR, *_REVIEWER, *_SENDER, *_MANAGER),
 }
 

@@ -91,6 +91,12 @@ class PolicyIn(serializers.Serializer[Any]):
     )
     refused_percent = serializers.IntegerField(required=False)
     uncertain_percent = serializers.IntegerField(required=False)
+    count_tolerance = serializers.IntegerField(
+        required=False, help_text="How many messages a day's count may be off; 0: none."
+    )
+    count_tolerance_percent = serializers.IntegerField(
+        required=False, help_text="Or this share of the provider's count, if that is more."
+    )
     windows = serializers.JSONField(
         required=False,
         help_text="By category, null for any time: {“marketing”: {“from”: “09:00”, “to”: “21:00”,"

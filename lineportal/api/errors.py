@@ -17,6 +17,7 @@ from lineportal.api.parsers import TooLarge
 from lineportal.sending import (
     campaigns,
     forwarding,
+    incidents,
     messages,
     retries,
     roads,
@@ -43,6 +44,7 @@ CONFLICTS: dict[type[Exception], str] = {
     retries.NothingToRetry: "wrong_state",
     routing.AccountExists: "exists",
     roads.RoadExists: "exists",
+    incidents.AlreadyClosed: "wrong_state",
     requests.AlreadyOpen: "exists",
     requests.NotDone: "wrong_state",
     requests.NotOpen: "wrong_state",

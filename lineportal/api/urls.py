@@ -9,6 +9,7 @@ from lineportal.api import (
     campaigns,
     catalogue,
     control,
+    counts,
     desk,
     errors,
     forwarding,
@@ -33,6 +34,8 @@ router.register("audiences", audiences.Audiences, basename="audience")
 router.register("subject-requests", requests.SubjectRequests, basename="subject-request")
 router.register("campaigns", campaigns.Campaigns, basename="campaign")
 router.register("stops", control.Stops, basename="stop")
+router.register("reconciliation", counts.Reconciliation, basename="reconciliation")
+router.register("incidents", counts.Incidents, basename="incident")
 router.register("messages", messages.Messages, basename="message")
 
 # The schema is public knowledge; it holds no data.

@@ -20,7 +20,13 @@ from lineportal.accounts import access
 from lineportal.accounts.models import AccountScope, ApiKey, OfficialAccount, Service
 from lineportal.audit import chain
 from lineportal.audit.models import AuditEntry
-from lineportal.console import account_check, account_forwarding, road_forms, road_pages
+from lineportal.console import (
+    account_check,
+    account_forwarding,
+    reconciliation_desk,
+    road_forms,
+    road_pages,
+)
 from lineportal.console.base import Desk, user_of
 from lineportal.sending import checking, opening, routing
 
@@ -95,6 +101,7 @@ class AccountDesk(Desk):
             "may_manage": may_manage,
             "checked": account_check.kept(request, obj, at=timezone.now()),
             **account_forwarding.panel(obj, request),
+            **reconciliation_desk.opened(user_of(request), of=obj),
         }
 
 

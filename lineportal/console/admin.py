@@ -10,6 +10,7 @@ from lineportal.console import (
     messages_desk,
     people_desk,
     privacy_desk,
+    reconciliation_desk,
     suppressions_desk,
     templates_desk,
 )
@@ -24,6 +25,7 @@ __all__ = [
     "messages_desk",
     "people_desk",
     "privacy_desk",
+    "reconciliation_desk",
     "suppressions_desk",
     "templates_desk",
 ]

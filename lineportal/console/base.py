@@ -26,6 +26,7 @@ from lineportal.console.lists import BoundedDesk
 from lineportal.sending import (
     campaigns,
     forwarding,
+    incidents,
     retries,
     roads,
     routing,
@@ -67,6 +68,7 @@ REFUSALS = (
     intake.PersonExists,
     imports.NotWaiting,
     purposes.MissingPurpose,
+    incidents.AlreadyClosed,
     requests.AlreadyOpen,
     requests.NotDone,
     requests.NotOpen,

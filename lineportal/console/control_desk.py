@@ -96,12 +96,13 @@ class PolicyForm(forms.ModelForm[Policy]):
         model = Policy
         fields = ("account", "canary_size", "second_key_above", "refused_percent",
                   "uncertain_percent", "cap_messages", "cap_days", "marketing_cap_messages",
-                  "marketing_cap_days", "cooling_off_days", "trigger_minutes")  # fmt: skip
+                  "marketing_cap_days", "cooling_off_days", "trigger_minutes",
+                  *policies.TOLERANCES)  # fmt: skip
 
     def __init__(self, *args: Any, **kw: Any) -> None:
         super().__init__(*args, **kw)
-        for name in policies.DAYS:
-            self.fields[name].required = False  # of use only beside a cap
+        for name in (*policies.DAYS, *policies.TOLERANCES):
+            self.fields[name].required = False  # left out: as it is
         kept = windows.DEFAULTS | self.instance.windows
         for category in Category:
             hours = kept[category] or {}
@@ -121,6 +122,9 @@ class PolicyForm(forms.ModelForm[Policy]):
         for name in policies.DAYS:
             if name in cleaned:
                 cleaned[name] = cleaned[name] or getattr(self.instance, name)
+        for name in policies.TOLERANCES:  # where 0 says something too
+            if name in cleaned and cleaned[name] is None:
+                cleaned[name] = getattr(self.instance, name)
         given: dict[str, Any] = {}
         for category in Category:
             begin, end = cleaned.get(f"{category}_from"), cleaned.get(f"{category}_to")

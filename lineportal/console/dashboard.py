@@ -10,8 +10,9 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from lineportal.accounts import access
-from lineportal.console import lists
-from lineportal.sending import reports, stops
+from lineportal.console import lists, reconciliation_desk
+from lineportal.console.base import user_of
+from lineportal.sending import counting, incidents, reports, stops
 from lineportal.sending.models import Campaign, Message
 from lineportal.sending.statuses import Status
 from recipients import requests
@@ -28,6 +29,7 @@ def context(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
             (template, reverse("admin:templates_app_messagetemplate_change", args=[template.pk]))
             for template in waiting.select_related("account").order_by("submitted_at")[:10]
         ]
+    context |= reconciliation_desk.opened(user_of(request))
     if user.has_perm("recipients.view_subjectrequest"):
         rows = access.limited(SubjectRequest.objects.all(), user)
         context["overdue_requests"] = requests.overdue(rows, at=timezone.now()).count()
@@ -134,6 +136,7 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
                     _("Messages"), "sms", "sending_message_changelist", "sending.view_message"
                 ),
                 _item(_("Stops"), "front_hand", "sending_stop_changelist", "sending.view_campaign"),
+                _item(_("Incidents"), "report", "sending_incident_changelist", incidents.VIEW),
             ],
         },
         {
@@ -150,6 +153,8 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
                       "accounts.view_officialaccount"),
                 _item(_("Retention periods"), "auto_delete", "sending_retention_changelist",
                       "accounts.view_officialaccount"),
+                _item(_("Reconciliation"), "balance", "sending_daycount_changelist",
+                      counting.VIEW),
                 _item(_("Audit"), "history_edu", "audit_auditentry_changelist",
                       "audit.view_auditentry"),
                 _item(_("Users"), "person", "auth_user_changelist", "auth.view_user"),

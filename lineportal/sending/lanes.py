@@ -27,6 +27,7 @@ TELL_REVOKED = "lineportal.tell_revoked"
 POLL = "lineportal.poll_reports"
 FORWARD = "lineportal.forward_webhooks"
 WORKER_SILENCE = timedelta(seconds=40)  # workers beat every two seconds
+COUNT = "lineportal.count_days"
 _INBOX = "inbox"
 
 
@@ -77,6 +78,12 @@ def wake_poller(road_id: int) -> None:
     """Have a worker ask for the reports of a road; one at a time, on all machines together."""
     name = f"poll:{road_id}"
     _defer(POLL, lock=name, queueing_lock=name, road_id=road_id)
+
+
+def wake_counter(road_id: int) -> None:
+    """Have a worker compare a road's days with its provider's; one at a time, on all machines."""
+    name = f"count:{road_id}"
+    _defer(COUNT, lock=name, queueing_lock=name, road_id=road_id)
 
 
 def wake_import(import_id: int) -> None:

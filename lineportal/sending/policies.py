@@ -1,4 +1,4 @@
-"""What an account asks of its campaigns: canary, second key, limits of the breakers, caps.
+"""What an account asks of its campaigns: canary, second key, breakers, caps, tolerances.
 
 The caps, the cooling-off and the age of triggers are rules about people: `own_history.py`.
 """
@@ -32,7 +32,9 @@ _COUNTS = (
 )
 DAYS = ("cap_days", "marketing_cap_days")
 _PERCENTS = ("refused_percent", "uncertain_percent")
-FIELDS = (*_COUNTS, *DAYS, *_PERCENTS, "windows")
+# How far a day's count may be off; 0: not at all.
+TOLERANCES = ("count_tolerance", "count_tolerance_percent")
+FIELDS = (*_COUNTS, *DAYS, *_PERCENTS, *TOLERANCES, "windows")
 # The largest number of each; 10,000,000 where none is said.
 _TOPS = {
     "refused_percent": 100,
@@ -43,6 +45,7 @@ _TOPS = {
     "marketing_cap_days": 366,
     "cooling_off_days": 366,
     "trigger_minutes": 527_040,  # 366 days
+    "count_tolerance_percent": 100,
 }
 
 
@@ -68,9 +71,12 @@ def change(
             continue
         if name in _COUNTS and value is None:
             continue
-        top = _TOPS.get(name, 10_000_000)
-        if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= top:
-            raise Invalid(name, _("Give a whole number from 1 to %(top)d.") % {"top": top})
+        least, top = int(name not in TOLERANCES), _TOPS.get(name, 10_000_000)
+        if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= top:
+            raise Invalid(
+                name,
+                _("Give a whole number from %(least)d to %(top)d.") % {"least": least, "top": top},
+            )
     policy, _is_new = Policy.objects.select_for_update().get_or_create(account=account)
     for name, value in changes.items():
         setattr(policy, name, value)

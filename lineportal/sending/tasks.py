@@ -21,6 +21,7 @@ from procrastinate.worker import Worker
 
 from lineportal.sending import (
     clock,
+    counting,
     discussion,
     forwards,
     freezing,
@@ -158,6 +159,22 @@ async def seed_pollers(timestamp: int) -> None:
     """Wake the pollers of the roads whose reports are asked for."""
     for road_id in await in_database(polling.roads):
         await in_database(lanes.wake_poller, road_id)
+
+
+@app.task(name=lanes.COUNT)
+async def count_days(road_id: int) -> None:
+    """Compare what we hold of a road's days with what its provider counted."""
+    plan = await in_database(lambda: counting.plan(road_id, at=clock.now()))
+    told = await counting.ask(plan)
+    await in_database(lambda: counting.keep(plan.road, told, at=clock.now()))
+
+
+@app.periodic(cron="11 * * * *")
+@app.task(name="lineportal.seed_counters", queueing_lock="seed_counters")
+async def seed_counters(timestamp: int) -> None:
+    """Wake the counters of the roads in use."""
+    for road_id in await in_database(counting.roads):
+        await in_database(lanes.wake_counter, road_id)
 
 
 @app.task(name=lanes.RUN_IMPORT, retry=3)

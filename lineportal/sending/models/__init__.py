@@ -9,6 +9,13 @@ from lineportal.sending.models.campaign import (
     Tally,
 )
 from lineportal.sending.models.control import Pace, Policy, Stop
+from lineportal.sending.models.counting import (
+    CountReading,
+    CountState,
+    DayCount,
+    Incident,
+    IncidentCode,
+)
 from lineportal.sending.models.forwarding import BotAnswer, Forward, Forwarding, ForwardState
 from lineportal.sending.models.inbox import WebhookDelivery, WebhookEvent
 from lineportal.sending.models.message import Attempt, Lease, Message, RequestKey
@@ -20,10 +27,15 @@ __all__ = [
     "BotAnswer",
     "Campaign",
     "CampaignRow",
+    "CountReading",
+    "CountState",
+    "DayCount",
     "Discrepancy",
     "Forward",
     "ForwardState",
     "Forwarding",
+    "Incident",
+    "IncidentCode",
     "Lease",
     "Message",
     "Pace",

@@ -52,6 +52,16 @@ class Policy(models.Model):
         blank=True,
         help_text=_("Send nothing whose trigger is older than so many minutes. Empty: off."),
     )
+    count_tolerance = models.PositiveIntegerField(
+        default=5,
+        db_default=5,
+        help_text=_("So many messages may our count of a day differ from the provider's."),
+    )
+    count_tolerance_percent = models.PositiveSmallIntegerField(
+        default=1,
+        db_default=1,
+        help_text=_("Or this share of the provider's count, if that is more."),
+    )
     # When each category may go out, as `windows.read` takes it.
     windows = models.JSONField(default=dict, blank=True)
 

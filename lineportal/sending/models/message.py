@@ -192,6 +192,18 @@ class Message(models.Model):
                 condition=Q(campaign__isnull=True),
                 name="message_one_off_of_template",
             ),
+            # The count of a day, where deliveries are reported
+            models.Index(
+                fields=["account", "service", "delivered_at"],
+                condition=Q(delivered_at__isnull=False),
+                name="message_by_delivery",
+            ),
+            # The count of a day, where LINE gives no receipt
+            models.Index(
+                fields=["account", "accepted_at"],
+                condition=Q(service="oa", accepted_at__isnull=False),
+                name="message_by_acceptance",
+            ),
             # The list of a campaign's messages, by status
             models.Index(fields=["campaign", "status", "id"], name="message_of_campaign"),
         ]
@@ -241,6 +253,14 @@ class Attempt(models.Model):
         verbose_name_plural = _("attempts")
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["message", "number"], name="attempts_are_numbered"),
+        ]
+        indexes: ClassVar = [
+            # The count of a day: what was sent again and may have reached its person twice
+            models.Index(
+                fields=["started_at"],
+                condition=Q(outcome__in=["accepted", "uncertain"]),
+                name="attempt_that_may_have_arrived",
+            ),
         ]
         triggers: ClassVar = guards.ATTEMPT_TRIGGERS
 
