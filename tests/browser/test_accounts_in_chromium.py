@@ -70,7 +70,7 @@ def test_an_account_is_set_up_and_checked(console: Page, line: Line, at: datetim
         console.wait_for_selector("#check")
 
     found = console.inner_text("#check")
-    assert "Nothing was found that has to be mended." in found
+    assert "A worker runs." in found
     assert "The key is known." in found
     assert KEY not in console.content()
     assert credentials.of(account.roads.get(service="oa"))["api_key"] == KEY

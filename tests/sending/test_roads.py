@@ -21,7 +21,7 @@ from tests import factories
 from tests.elsewhere import GIVEN, KEY, PASSWORD, Elsewhere
 from tests.line import CHANNEL, SECRET
 
-pytestmark = pytest.mark.usefixtures("elsewhere")
+pytestmark = pytest.mark.usefixtures("elsewhere", "db")
 SECRETS = (SECRET, KEY, PASSWORD, "new-secret")
 
 
