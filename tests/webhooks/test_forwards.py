@@ -12,7 +12,7 @@ from django.db import connection
 from django.test import Client
 
 from lineportal.accounts.models import OfficialAccount
-from lineportal.sending import clock, forgetting, forwarding, forwards, inbox, retention
+from lineportal.sending import clock, forgetting, forwarding, forwards, inbox, retention, stops
 from lineportal.sending.forwards import Taken, Tried
 from lineportal.sending.models import (
     BotAnswer,
@@ -270,6 +270,17 @@ def test_a_body_that_retention_emptied_is_not_passed_on(
     assert step(at + 25 * HOUR) == []
 
     assert states() == {"dropped": 1}
+
+
+def test_neither_a_stop_nor_an_account_that_is_off_holds_it_back(
+    account: OfficialAccount, at: datetime
+) -> None:
+    stops.stop(account, by=None, at=at, reason="A wrong file.")
+    OfficialAccount.objects.update(is_active=False)
+    come(account, 1, at=at)
+
+    assert forwards.due(at=at) == [the_forwarding().pk]
+    assert len(step(at)) == 1
 
 
 def test_to_stop_drops_what_waits(account: OfficialAccount, at: datetime) -> None:
