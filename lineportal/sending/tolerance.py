@@ -60,7 +60,7 @@ def react(
         if new or (troubled and not _is_refuted(code, troubled, rows, incident)):
             shown = max([*new, *troubled], key=lambda row: row.day)
             opened = incidents.open_or_touch(
-                road.account_id, code, _sentence(code, road, shown, policy), at=at, road=road
+                road.account_id, code, sentence(code, road, shown, policy), at=at, road=road
             )
             for row in new:
                 row.incident = opened
@@ -106,7 +106,8 @@ def _is_refuted(
     )
 
 
-def _sentence(code: str, road: Road, row: DayCount, policy: Policy) -> str:
+def sentence(code: str, road: Road, row: DayCount, policy: Policy) -> str:
+    """Return what an incident of this day says: what is wrong, and what to do."""
     words: dict[str, str] = {
         "provider": PROVIDERS[road.provider].title,
         "service": road.get_service_display(),
@@ -117,7 +118,7 @@ def _sentence(code: str, road: Road, row: DayCount, policy: Policy) -> str:
         "allowed": f"{allowed(row.theirs or 0, policy):,}",
         "problem": row.problem,
     }
-    sentence = {
+    text = {
         IncidentCode.COUNTED_MORE: _(
             "%(service)s, %(day)s: %(provider)s counted %(theirs)s messages and we hold %(ours)s:"
             " %(n)s more, and %(allowed)s are allowed. Somebody else sends with this channel, or"
@@ -134,5 +135,5 @@ def _sentence(code: str, road: Road, row: DayCount, policy: Policy) -> str:
         ),
     }[IncidentCode(code)] % words
     if code == IncidentCode.COUNTED_LESS and road.service == "oa":
-        sentence += " " + _("A push to somebody who blocked the account is taken, but not counted.")
-    return sentence
+        text += " " + _("A push to somebody who blocked the account is taken, but not counted.")
+    return text

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -32,8 +32,10 @@ from lineportal.sending.models import (
     WebhookEvent,
 )
 from tests import factories
+from tests.line import Line
 from tests.sending import line_counts, placed
 from tests.sending.line_counts import Counts
+from tests.sending.test_faults import begun
 
 # Morning of a Wednesday in UTC; yesterday in LINE's zone ended 15 hours before.
 NOW = datetime(2026, 11, 25, 6, 0, tzinfo=UTC)
@@ -419,6 +421,21 @@ def test_the_hourly_job_looks_at_each_road_one_at_a_time(
     asyncio.run(tasks.seed_counters(timestamp=0))
     asyncio.run(tasks.count_days(road_id=road.pk))
     assert DayCount.objects.filter(road=road, state="waiting").exists()
+
+
+def test_pushes_that_were_really_sent_agree_with_the_simulators_count(
+    line: Line, drain: Callable[[], None]
+) -> None:
+    campaign = begun(line, datetime.now(UTC), service="oa", people=7)
+    drain()
+    assert campaign.messages.filter(status="accepted").count() == 7
+    line.advance(24 * 3_600)
+
+    rows = look(placed.road(campaign), at=datetime.now(UTC) + timedelta(days=1))
+
+    # Of two days, should it be midnight in Japan just now.
+    assert {row.state for row in rows} == {"agreed"}
+    assert (sum(row.ours for row in rows), sum(row.theirs or 0 for row in rows)) == (7, 7)
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from django.db import DatabaseError, connection, connections, transaction
 from lineportal.accounts.models import AccountScope, Road
 from lineportal.audit.models import AuditEntry
 from lineportal.providers.base import Count
-from lineportal.sending import counting, incidents, policies
+from lineportal.sending import counting, incidents, policies, tolerance
 from lineportal.sending.models import CountReading, DayCount, Incident, IncidentCode, Policy
 from recipients.intake import Invalid
 from tests import factories
@@ -192,15 +192,15 @@ def test_days_told_together_do_not_excuse_each_other_at_once(road: Road) -> None
 
 
 def test_less_than_ours_says_so(road: Road) -> None:
-    policies_of(road, count_tolerance=0)
-    DayCount.objects.create(
-        road=road, service="lon", day=YESTERDAY, ours=0, state="waiting", changed_at=NOW
-    )
     row = DayCount(ours=1_204, theirs=1_100, difference=-104, day=YESTERDAY, state="differs")
-    from_sentence = counting.tolerance._sentence("counted_less", road, row, Policy())
 
-    assert "we hold 1,204 messages and LINE counted 1,100: 104 fewer, and 11 are allowed" in (
-        from_sentence
+    said = tolerance.sentence("counted_less", road, row, Policy())
+    two_way = Road.objects.get(account=road.account, service="oa")
+
+    assert "we hold 1,204 messages and LINE counted 1,100: 104 fewer, and 11 are allowed" in said
+    assert "blocked" not in said
+    assert "blocked the account is taken" in tolerance.sentence(
+        "counted_less", two_way, row, Policy()
     )
 
 
