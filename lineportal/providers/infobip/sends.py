@@ -189,7 +189,7 @@ class InfobipProvider(Provider):
         self, session: aiohttp.ClientSession, batch: Sequence[Entry]
     ) -> list[SendResult]:
         left = min(entry.ends_at for entry in batch) - self.clock()
-        if left < self.total_seconds / 2:  # a post cut off by us would be uncertain
+        if left < self.total_seconds / 4:  # a post cut off by us would be uncertain
             late = "There was too little time left for this message; nothing was sent."
             return [SendResult(Outcome.UNAVAILABLE, code="late", detail=late) for _ in batch]
         answer = await http.request(
