@@ -11,8 +11,8 @@ from aiohttp import web
 
 from lineportal.simulator.channels import Channel
 from lineportal.simulator.faults import MESSAGES
+from lineportal.simulator.findings import Findings, Problem
 from lineportal.simulator.log import Entry
-from lineportal.simulator.messages import Findings, Problem
 from lineportal.simulator.people import Person
 from lineportal.simulator.world import World
 

@@ -113,6 +113,7 @@ class Delivery:
                 self.agree(person, answer_at)
                 # LINE's dialogue asks for the SMS code too, where one is due.
                 if person.sms_check_is_due(answer_at):
+                    person.sms = None  # a script never changes the number
                     self.verify_sms(person, answer_at)
             elif person.consent == "not_set":
                 self.refuse(person, answer_at)

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
+from lineportal.simulator import limits
 from lineportal.simulator.channels import Catalogue
-
-Problem = dict[str, str]
+from lineportal.simulator.findings import Findings
 
 MESSAGE_FIELDS: dict[str, tuple[str, ...]] = {
     "text": ("text",),
@@ -42,42 +41,18 @@ _UNIT = re.compile(r"[A-Za-z0-9_]{1,30}")
 _DEEPEST = 20  # boxes in boxes
 
 
-def length(text: str) -> int:
-    """Return the length in UTF-16 code units, which is how LINE counts message text."""
-    return len(text.encode("utf-16-le", "surrogatepass")) // 2
-
-
-@dataclass(slots=True)
-class Findings:
-    """What is wrong with a request body; `invalid_keys` counts unknown item and button keys."""
-
-    problems: list[Problem] = field(default_factory=list)
-    invalid_keys: int = 0
-
-    def add(self, message: str, where: str) -> None:
-        """Note one problem."""
-        self.problems.append({"message": message, "property": where})
-
-    def needs_text(self, holder: dict[str, Any], name: str, where: str, most: int) -> str:
-        """Return the text field, or note that it is missing, empty or too long."""
-        value = holder.get(name)
-        path = f"{where}.{name}" if where else name
-        if not isinstance(value, str) or not value:
-            self.add("May not be empty", path)
-            return ""
-        if length(value) > most:
-            self.add(f"Length must be between 0 and {most}", path)
-        return value
-
-
-def check_objects(body: dict[str, Any], findings: Findings, *, notification: bool) -> None:
-    """Check `messages`: one to five message objects."""
+def check_objects(
+    body: dict[str, Any], findings: Findings, *, notification: bool, size: int
+) -> None:
+    """Check `messages`: one to five message objects, in a body of `size` bytes."""
     value = body.get("messages")
     if not isinstance(value, list) or not 1 <= len(value) <= 5:
         findings.add("Size must be between 1 and 5", "messages")
         return
     for number, message in enumerate(value):
         _check_object(message, f"messages[{number}]", findings, notification=notification)
+        if size > limits.BUBBLE_BYTES:  # smaller bodies hold no larger bubble
+            limits.check_weight(message, f"messages[{number}]", findings)
 
 
 def check_silence(body: dict[str, Any], findings: Findings) -> None:
@@ -193,6 +168,7 @@ def _check_object(message: Any, where: str, findings: Findings, *, notification:
     for name, most in (("text", TEXT_LIMIT), ("altText", ALT_TEXT_LIMIT)):
         if message.get(name):
             findings.needs_text(message, name, where, most)
+    limits.check(message, where, findings)
     if kind == "flex" and message.get("contents") is not None:
         _check_container(message["contents"], f"{where}.contents", findings)
 

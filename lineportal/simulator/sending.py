@@ -10,7 +10,7 @@ from typing import Any
 
 from lineportal.simulator import messages
 from lineportal.simulator.calls import Answer, Call, Refused, refuse_if_any
-from lineportal.simulator.messages import Findings
+from lineportal.simulator.findings import Findings
 from lineportal.simulator.people import Message
 
 MONTHLY_LIMIT = "You have reached your monthly limit."
@@ -25,7 +25,7 @@ def push_flexible(call: Call) -> Answer:
     tag, body = _begun(call)
     findings = Findings()
     _check_hash(body, findings)
-    messages.check_objects(body, findings, notification=True)
+    messages.check_objects(body, findings, notification=True, size=len(call.raw))
     messages.check_silence(body, findings)
     messages.check_units(body, findings)
     refuse_if_any(findings)

@@ -13,7 +13,7 @@ from typing import Any
 from lineportal.simulator import messages, reach
 from lineportal.simulator.calls import Answer, Call, Refused, refuse_if_any
 from lineportal.simulator.channels import AcceptedKey
-from lineportal.simulator.messages import Findings
+from lineportal.simulator.findings import Findings
 from lineportal.simulator.people import Message, Person
 from lineportal.simulator.sending import MONTHLY_LIMIT, RETRY_KEY
 
@@ -78,7 +78,7 @@ def reply(call: Call) -> Answer:
 def validate(call: Call) -> Answer:
     """Check message objects without sending them, as each of the calls that send would."""
     findings = Findings()
-    messages.check_objects(call.body(), findings, notification=False)
+    messages.check_objects(call.body(), findings, notification=False, size=len(call.raw))
     refuse_if_any(findings)
     return 200, {}
 
@@ -94,7 +94,7 @@ def _checked(call: Call, *, needs_reply_token: bool = False) -> dict[str, Any]:
     findings = Findings()
     if needs_reply_token:
         findings.needs_text(body, "replyToken", "", 200)
-    messages.check_objects(body, findings, notification=False)
+    messages.check_objects(body, findings, notification=False, size=len(call.raw))
     messages.check_silence(body, findings)
     if not needs_reply_token:
         messages.check_units(body, findings)

@@ -244,7 +244,7 @@ def test_pictures_go_to_friends_but_not_to_phone_numbers(line: Line) -> None:
     picture = {
         "type": "image",
         "originalContentUrl": "https://e.com/a",
-        "previewImageUrl": "x",
+        "previewImageUrl": "https://e.com/b",
     }
     sent = {"to": hashed(PHONE), "messages": [picture]}
     assert line.call("POST", PUSH, {**sent, "to": USER}).status == 200
