@@ -21,37 +21,46 @@ _SCHEMAS = "#/components/schemas/"
 
 @functools.cache
 def document() -> dict[str, Any]:
-    """Return the facts, with LINE's discriminators said in words of JSON Schema."""
+    """Return the facts, with what LINE says by discriminators and parents said plainly."""
     facts: dict[str, Any] = yaml.safe_load(_FILE.read_text())
     schemas = facts["components"]["schemas"]
-    for name, schema in list(schemas.items()):
-        if mapping := schema.pop("discriminator", {}).get("mapping"):
-            schemas[f"{name}-base"] = schema
-            schemas[name] = _one_of(mapping, schema)
-    bases = {name.removesuffix("-base") for name in schemas if name.endswith("-base")}
-    for schema in schemas.values():
-        for part in schema.get("allOf", []):
-            base = part.get("$ref", "").removeprefix(_SCHEMAS)
-            if base in bases:
-                part["$ref"] += "-base"
-    for name, schema in schemas.items():
-        if not name.endswith("-base") and (schema.get("properties") or "allOf" in schema):
-            schema.setdefault("unevaluatedProperties", False)
+    parents = dict(schemas)
+    for name, schema in parents.items():
+        if mapping := schema.get("discriminator", {}).get("mapping"):
+            schemas[name] = _by_type(mapping)
+        else:
+            schemas[name] = _whole(schema, parents)
     return facts
 
 
-def _one_of(mapping: dict[str, str], base: dict[str, Any]) -> dict[str, Any]:
+def _by_type(mapping: dict[str, str]) -> dict[str, Any]:
     """Return a schema by which the `type` says what else is there."""
     return {
         "type": "object",
         "required": ["type"],
         "properties": {"type": {"enum": sorted(mapping)}},
-        "oneOf": [
-            {"properties": {"type": {"const": each}}, "$ref": target}
+        "allOf": [
+            {
+                "if": {"required": ["type"], "properties": {"type": {"const": each}}},
+                "then": {"$ref": target},
+            }
             for each, target in mapping.items()
         ],
-        "unevaluatedProperties": True,
     }
+
+
+def _whole(schema: dict[str, Any], schemas: dict[str, Any]) -> dict[str, Any]:
+    """Return a schema with all that its parents have, and nothing else allowed."""
+    whole = {key: value for key, value in schema.items() if key not in ("allOf", "discriminator")}
+    for part in schema.get("allOf", []):
+        parent = part
+        if "$ref" in part:
+            parent = _whole(schemas[part["$ref"].removeprefix(_SCHEMAS)], schemas)
+        whole["properties"] = {**parent.get("properties", {}), **whole.get("properties", {})}
+        whole["required"] = [*whole.get("required", []), *parent.get("required", [])]
+    if whole.get("properties"):
+        whole.setdefault("additionalProperties", False)
+    return whole
 
 
 def mistakes(name: str, value: Any) -> list[str]:
