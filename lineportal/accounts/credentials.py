@@ -67,7 +67,7 @@ def replace(
     except UnreadableCredentials:
         before = {}
     old = {name: before[name] for name in sorted(for_webhooks) if before.get(name)}
-    if old and any(credentials.get(name) != value for name, value in old.items()):
+    if old and any(credentials.get(name) != before.get(name) for name in for_webhooks):
         road.previous_secret = seal(old)
         road.previous_secret_until = at + OLD_SECRET_LIFE
     road.credentials = seal(credentials)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.contrib.auth.models import User
@@ -17,11 +17,14 @@ from django.db.models import Min
 from django.utils.translation import gettext as _
 
 from lineportal.accounts import access
-from lineportal.accounts.models import OfficialAccount
+from lineportal.accounts.models import OfficialAccount, Road
 from lineportal.audit import chain
-from lineportal.sending import bot_address, forwards, lanes, routing
-from lineportal.sending.models import Forward, Forwarding, ForwardState
+from lineportal.providers import PROVIDERS
+from lineportal.sending import bot_address, forwards, incidents, lanes, routing
+from lineportal.sending.models import Forward, Forwarding, ForwardState, IncidentCode
 from recipients.intake import Invalid
+
+LATE = timedelta(hours=1)  # that a webhook waits before a person is told
 
 
 class NotPassedOn(Exception):
@@ -63,6 +66,29 @@ def figures(forwarding: Forwarding, *, at: datetime) -> Figures:
     return Figures(
         waiting.count(), waiting.aggregate(oldest=Min("received_at"))["oldest"], lately.count()
     )
+
+
+def watch(*, at: datetime) -> None:
+    """Open an incident for each bot that a webhook waits an hour for; end those that are over."""
+    for forwarding in Forwarding.objects.order_by("pk"):
+        oldest = figures(forwarding, at=at).oldest_at
+        code, account_id = IncidentCode.NOT_PASSED_ON, forwarding.account_id
+        road = Road.objects.filter(account=account_id, provider=forwarding.provider).first()
+        if forwarding.is_on and oldest is not None and at - oldest > LATE:
+            incidents.open_or_touch(
+                account_id,
+                code,
+                _("Webhooks of %(provider)s have waited for the company's bot since %(moment)s UTC;"
+                  " its last answer: %(words)s. After 24 hours they are given up.")
+                % {"provider": PROVIDERS[forwarding.provider].title,
+                   "moment": f"{oldest.astimezone(UTC):%Y-%m-%d %H:%M}",
+                   "words": words(forwarding) or _("none yet")},
+                at=at,
+                road=road,
+            )  # fmt: skip
+        else:
+            note = _("Nothing waits for an hour any more.")
+            incidents.end(account_id, code, at=at, road=road, note=note)
 
 
 def rests_for(forwarding: Forwarding, *, at: datetime) -> timedelta | None:

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from datetime import timedelta
+from datetime import datetime, timedelta
+
+from django.utils.translation import gettext as _
 
 from lineportal.accounts import credentials
 from lineportal.accounts.models import Road
 from lineportal.providers import PROVIDERS, http
 from lineportal.providers.base import BadCredentials, Provider
-from lineportal.sending import clock, inbox, routing
+from lineportal.sending import clock, inbox, incidents, routing
+from lineportal.sending.models import IncidentCode
 from lineportal.sending.posting import AGAIN_SECONDS, LOST_CONNECTION
 from lineportal.sending.sender import InDatabase
 from recipients.intake import Invalid
@@ -24,6 +27,9 @@ log = logging.getLogger(__name__)
 PAGES = 50  # at most in a row; the next turn goes on
 # A page in hand is not given up while the database is away, but for this long.
 KEPT_FOR = timedelta(minutes=10)
+TOLD_AFTER = timedelta(minutes=10)  # of failing a person is told
+
+_failing_since: dict[int, datetime] = {}  # by road, as this process saw it
 
 
 def roads() -> list[int]:
@@ -42,8 +48,11 @@ def roads() -> list[int]:
     return list(chosen.values())
 
 
-async def poll(road_id: int, in_database: InDatabase) -> int:
-    """Ask for what is reported and store it, page by page; return how many pages came."""
+async def poll(road_id: int, in_database: InDatabase, *, told_after: timedelta = TOLD_AFTER) -> int:
+    """Ask for what is reported and store it, page by page; return how many pages came.
+
+    Where that fails for `told_after`, an incident is opened.
+    """
     try:
         road, provider = await in_database(_open, road_id)
     except (Invalid, BadCredentials, Road.DoesNotExist) as refusal:
@@ -55,12 +64,14 @@ async def poll(road_id: int, in_database: InDatabase) -> int:
             page = await provider.reports(session, service=road.service)
             if page.problem:
                 log.warning("reports of road %s did not come: %s", road_id, page.problem)
-                break
+                await in_database(_complain, road, page.problem, told_after)
+                return pages
             if page.body:
                 await _keep(road, page.body, in_database)
                 pages += 1
             if page.is_last:
                 break
+    await in_database(_be_content, road)
     return pages
 
 
@@ -84,6 +95,27 @@ def _open(road_id: int) -> tuple[Road, Provider]:
     road = Road.objects.select_related("account").get(pk=road_id)
     routing.check_base_url(road.api_base_url, PROVIDERS[road.provider])
     return road, routing.build(road)
+
+
+def _complain(road: Road, problem: str, told_after: timedelta) -> None:
+    at = clock.now()
+    if at - _failing_since.setdefault(road.pk, at) >= told_after:
+        incidents.open_or_touch(
+            road.account_id,
+            IncidentCode.UNREPORTED,
+            _("Delivery reports cannot be fetched: %(problem)s Until they can, messages stay as"
+              " accepted and end by silence.") % {"problem": problem},
+            at=at,
+            road=road,
+        )  # fmt: skip
+
+
+def _be_content(road: Road) -> None:
+    _failing_since.pop(road.pk, None)
+    incidents.end(
+        road.account_id, IncidentCode.UNREPORTED, at=clock.now(), road=road,
+        note=_("Reports come again."),
+    )  # fmt: skip
 
 
 def _store(road: Road, body: bytes) -> None:

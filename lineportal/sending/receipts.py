@@ -116,11 +116,13 @@ def settle(told: Iterable[tuple[int, Event]], *, at: datetime) -> list[Fault]:
     """Move messages by what a provider reports of them short of delivery; return the faults.
 
     A report is matched by the reference of the current attempt and by account: how an earlier one
-    ended says nothing of this one. Of several reports of a message the latest counts. Repeats, and
-    reports about what is delivered or was taken back, match no row.
+    ended says nothing of this one. Of several reports of a message the latest that ends it counts.
+    Repeats, and reports about what is delivered or was taken back, match no row.
     """
     latest: dict[tuple[int, str], Event] = {}
-    for account_id, event in sorted(told, key=lambda each: each[1].occurred_at):
+    # "Accepted" may be told late, as of a repeat; it takes nothing back.
+    in_order = sorted(told, key=lambda one: (one[1].kind != "accepted", one[1].occurred_at))
+    for account_id, event in in_order:
         if event.kind in _SETTLING and event.reference:
             latest[account_id, str(event.reference)] = event
     if not latest:

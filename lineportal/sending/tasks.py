@@ -23,6 +23,7 @@ from lineportal.sending import (
     clock,
     counting,
     discussion,
+    forwarding,
     forwards,
     freezing,
     inbox,
@@ -254,6 +255,7 @@ async def reconcile_counts(timestamp: int) -> None:
 async def keep_forwards(timestamp: int) -> None:
     """Give up what no bot took for a day, and forget what ended long ago."""
     await in_database(lambda: forwards.give_up(at=clock.now()))
+    await in_database(lambda: forwarding.watch(at=clock.now()))
     while not places.is_closing and await in_database(_forget_forwards):
         pass
 

@@ -23,11 +23,12 @@ from django.test import Client
 
 from lineportal.accounts.models import OfficialAccount, Road
 from lineportal.sending import campaigns, forgetting, inbox, polling, receipts, roads
-from lineportal.sending.models import Campaign, Message, WebhookDelivery, WebhookEvent
+from lineportal.sending.models import Campaign, Incident, Message, WebhookDelivery, WebhookEvent
 from lineportal.sending.statuses import Status
 from recipients.models import Recipient
 from tests import factories
 from tests.conftest import _in_database
+from tests.providers.misbehaving import closed_port
 
 Drain = Callable[[], None]
 KEY = "003026bbc133714df1834b8638bb496e"
@@ -360,3 +361,27 @@ def test_who_is_forgotten_is_in_no_body_any_more(
 
     assert bytes(WebhookDelivery.objects.get().body) == b""
     assert Message.objects.get().status == Status.DELIVERED
+
+
+def test_reports_that_cannot_be_fetched_become_an_incident_until_they_can(
+    infobip: Server, drain: Drain, at: datetime, sender: User
+) -> None:
+    account = opened(infobip)
+    begun(account, at, sender, people=1)
+    road = Road.objects.get(account=account)
+
+    def poll(told_after: timedelta) -> None:
+        asyncio.run(polling.poll(road.pk, _in_database, told_after=told_after))
+
+    address = road.api_base_url
+    Road.objects.update(api_base_url=f"http://127.0.0.1:{closed_port()}")
+    poll(timedelta(minutes=10))
+    assert not Incident.objects.exists()
+    poll(timedelta(0))
+    incident = Incident.objects.get()
+    assert (incident.code, incident.road_id, incident.closed_at) == ("unreported", road.pk, None)
+
+    Road.objects.update(api_base_url=address)
+    poll(timedelta(minutes=10))
+    incident.refresh_from_db()
+    assert incident.closed_at is not None

@@ -71,6 +71,18 @@ def test_of_several_reports_the_latest_counts(db: None, at: datetime) -> None:
     assert message.status == "expired"
 
 
+def test_an_acceptance_told_late_takes_nothing_back(db: None, at: datetime) -> None:
+    message = placed.campaign("lon", people=1, at=at).messages.get()
+    placed.put(message.pk, "uncertain", at=at)
+    message.refresh_from_db()
+    later = at + timedelta(seconds=1)
+
+    receipts.settle(told(message, "accepted", later) + told(message, "refused", at), at=later)
+
+    message.refresh_from_db()
+    assert message.status == "refused"
+
+
 def test_a_report_of_an_earlier_attempt_says_nothing_of_this_one(db: None, at: datetime) -> None:
     message = _accepted(at)
     receipts.settle(told(message, "failed", at), at=at)

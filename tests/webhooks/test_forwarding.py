@@ -61,8 +61,8 @@ def run(*words: str) -> str:
         ("ftp://bot.example/", "https://"),
         ("bot.example/line", "LINEPORTAL_API_HOSTS"),
         ("https://bot.example:port/", "web address"),
-        ("https://user:pw@bot.example/", "user name"),
-        ("https://user@bot.example/", "user name"),
+        ("https://user:pw@bot.example/", "name or password"),
+        ("https://user@bot.example/", "name or password"),
         ("https://bot.example/a b", "without spaces"),
         ("https://bot.example/\nX: y", "without spaces"),
         ("https://elsewhere.example\\@bot.example/", "without spaces"),
@@ -313,7 +313,7 @@ def test_a_wrong_address_is_said_on_the_page(account: OfficialAccount, manager: 
 
     assert answer.status_code == 409
     assert "LINEPORTAL_API_HOSTS" in answer.content.decode()
-    assert client.post(act("stop_passing_on", account), {}).status_code == 409
+    assert client.post(act("stop_passing_on", account), {}).status_code == 403
 
 
 @pytest.mark.parametrize("role", ["author", "reviewer", "sender", "auditor"])
@@ -326,6 +326,6 @@ def test_others_see_how_it_goes_but_no_token_and_no_button(
     assert "https://bot.example/line?…" in page
     assert "s3cret" not in page
     assert "Pass on to this address" not in page
-    assert client.post(act("pass_on", account), {"url": BOT}).status_code == 409
-    assert client.post(act("stop_passing_on", account), {}).status_code == 409
+    assert client.post(act("pass_on", account), {"url": BOT}).status_code == 403
+    assert client.post(act("stop_passing_on", account), {}).status_code == 403
     assert Forwarding.objects.get().is_on

@@ -25,6 +25,7 @@ from lineportal.sending.models import (
     BotAnswer,
     Forward,
     Forwarding,
+    Incident,
     WebhookDelivery,
 )
 from tests import factories
@@ -332,3 +333,21 @@ def test_workers_pass_on_and_one_that_is_killed_loses_nothing(
         wait(lambda: states() == {"done": 30}, "all is passed on")
 
     assert set(bot.bodies) == set(bodies)  # some twice, none lost
+
+
+def test_a_bot_that_gets_nothing_for_an_hour_is_an_incident_until_it_does(
+    account: OfficialAccount, bot: Bot, at: datetime
+) -> None:
+    come(account, 1, at=at)
+    forwarding.watch(at=at + HOUR)
+    assert not Incident.objects.exists()
+
+    forwarding.watch(at=at + HOUR + SECOND)
+
+    incident = Incident.objects.get()
+    assert (incident.code, incident.closed_at) == ("not_passed_on", None)
+    assert "none yet" in incident.sentence
+    pass_now()
+    forwarding.watch(at=at + 2 * HOUR)
+    incident.refresh_from_db()
+    assert incident.closed_at is not None

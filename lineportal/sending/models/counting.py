@@ -27,6 +27,8 @@ class IncidentCode(models.TextChoices):
     COUNTED_MORE = "counted_more", _("The provider counted more than we hold")
     COUNTED_LESS = "counted_less", _("The provider counted less than we hold")
     UNCOUNTED = "uncounted", _("The provider's daily count does not come")
+    UNREPORTED = "unreported", _("Delivery reports cannot be fetched")
+    NOT_PASSED_ON = "not_passed_on", _("Webhooks do not get through to the company's bot")
 
 
 class Incident(models.Model):
