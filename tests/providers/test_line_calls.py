@@ -222,8 +222,10 @@ FAILURES: list[tuple[str, dict[str, tuple[int, Any]], str, bool | None, str]] = 
     ("lon", {"/webhook/endpoint": NOT_FOUND}, "webhook_address", False, f"Enter {OURS}"),
     ("lon", {"/webhook/endpoint": (200, {"endpoint": OURS[:-1], "active": True})},
      "webhook_address", False, f"Enter {OURS}"),
-    ("lon", {"/webhook/endpoint": (200, {"endpoint": "https://bot.example/", "active": True})},
-     "webhook_address", False, "https://bot.example/, not to this portal"),
+    ("lon", {"/webhook/endpoint": (200, {"endpoint": "https://bot.example/s3cret", "active": 1})},
+     "webhook_address", False, "another address, of bot.example."),
+    ("lon", {"/webhook/endpoint": (200, {"endpoint": "https://[", "active": True})},
+     "webhook_address", False, "an unknown host"),
     ("lon", {"/webhook/endpoint": (200, {"endpoint": OURS, "active": False})},
      "webhook_address", False, "Switch on"),
     ("lon", {"/webhook/test": (200, {**PING, "success": False, "statusCode": 401})},
@@ -261,6 +263,7 @@ def test_what_is_not_set_up_is_told_with_what_to_do(
 
     assert found[name].is_ok is is_ok
     assert words in found[name].sentence
+    assert "s3cret" not in found[name].sentence
     assert found[name].sentence.endswith(".")
     assert all(each.is_ok for other, each in found.items() if other != name)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime, timedelta, timezone
+from urllib.parse import urlsplit
 
 import aiohttp
 
@@ -59,7 +60,7 @@ async def look(
         Check("token", True, _token(line)),
         _account(bot),
         _webhook_address(endpoint, webhook_url),
-        _webhook_test(ping, webhook_url or endpoint.url),
+        _webhook_test(ping, webhook_url),
         _quota(quota, service),
     ]
     return [*checks, _notifications(dict(opened))] if opened else checks
@@ -97,11 +98,11 @@ def _webhook_address(endpoint: told.Endpoint, ours: str) -> Check:
     if endpoint.problem:
         return _unknown(name, endpoint, "Where LINE sends webhooks was not found out")
     if not ours:
-        sentence = f"LINE sends webhooks to {endpoint.url}; the portal does not know its own."
+        sentence = f"LINE sends webhooks to {_host(endpoint)}; the portal does not know its own."
         return Check(name, None, sentence)
     if endpoint.url != ours:
         sentence = (
-            f"LINE sends webhooks to {endpoint.url}, not to this portal. {enter} The bot that"
+            f"LINE sends webhooks to another address, of {_host(endpoint)}. {enter} A bot that"
             " listens there now can get them from the portal."
         )
         return Check(name, False, sentence)
@@ -109,6 +110,14 @@ def _webhook_address(endpoint: told.Endpoint, ours: str) -> Check:
         sentence = f"The webhook address is set, but off. Switch on “Use webhook” in {_PLACE}."
         return Check(name, False, sentence)
     return Check(name, True, "LINE sends webhooks to this portal.")
+
+
+def _host(endpoint: told.Endpoint) -> str:
+    """Return where the address leads; the rest of another's address may be a secret."""
+    try:
+        return urlsplit(endpoint.url).hostname or "an unknown host"
+    except ValueError:
+        return "an unknown host"
 
 
 def _webhook_test(ping: told.Ping, url: str) -> Check:
