@@ -86,6 +86,8 @@ REFUSALS = (
 class ActForm(forms.Form):
     """A form of one act; its fields are styled as the theme's own."""
 
+    folded: Sequence[str] = ()  # fields that are seldom changed, shown when asked for
+
     def __init__(self, *args: Any, **kw: Any) -> None:
         super().__init__(*args, **kw)
         for field in self.fields.values():

@@ -21,6 +21,7 @@ from lineportal.sending import routing
 
 _PREFIX = "credential_"
 _WITHOUT = "without_"
+_FEW = 3  # optional settings, that need no folding away
 
 
 class RoadForm(ActForm):
@@ -36,6 +37,9 @@ class RoadForm(ActForm):
             self._add("service", _service(list(services)))
         for setting in kind.settings:
             self._add(f"{_PREFIX}{setting.name}", _field(setting))
+        # What may be left as it is stands behind "More settings".
+        optional = [f"{_PREFIX}{each.name}" for each in kind.settings if not each.is_required]
+        self.folded = optional if len(optional) > _FEW else []
         self._add("api_base_url", _address(kind))
         self._add("rate_per_second", _pace(kind, kind.default_rate))
 
