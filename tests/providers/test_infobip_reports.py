@@ -145,8 +145,10 @@ def test_whether_an_error_may_pass_is_told() -> None:
     unknown = error("EC_NEW_ERROR", permanent=False, group="OPERATOR_ERRORS")
 
     event = read(report(status, error=unknown))
+    vague = read(report(status, error=error("EC_PROVIDER_DR_ERROR")))
 
     assert (event.kind, event.detail) == ("refused", "EC_NEW_ERROR (may pass): Why it is so")
+    assert vague.kind == "refused"
 
 
 def test_no_error_leaves_the_words_of_the_status() -> None:
