@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -21,39 +18,25 @@ def test_an_incident_is_found_on_the_overview_and_closed_with_a_note(page: Page)
     log_in(page, who)
     page.goto("/")
     expect(page.get_by_role("heading", name="1 open incident")).to_be_visible()
-    look(page, "home")
     assert fits(page)
     page.goto(f"/accounts/officialaccount/{of.account_id}/change/")
     expect(page.get_by_role("heading", name="1 open incident")).to_be_visible()
-    look(page, "account")
     assert fits(page)
     for name in ("daycount", "incident"):
         page.goto(f"/sending/{name}/")
-        look(page, name)
         assert fits(page)
 
     page.goto("/")
     page.get_by_role("link", name="Show it").click()
     page.get_by_role("link", name="2026-11-23").click()
     expect(page.get_by_text("midnight in UTC+9")).to_be_visible()
-    look(page, "day")
     assert fits(page)
     page.go_back()
-    look(page, "open")
     assert fits(page)
     page.get_by_role("link", name="Close with a note").click()
-    look(page, "closing")
     assert fits(page)
     page.get_by_label("What was found or done").fill("The shop sends with this channel too.")
     page.get_by_role("button", name="Close with a note").click()
     expect(page.get_by_text("The shop sends with this channel too.").first).to_be_visible()
-    look(page, "closed")
     assert fits(page)
     assert Incident.objects.get().closed_by == who
-
-
-def look(page: Page, name: str) -> None:
-    place = os.environ.get("RECON_SHOTS")
-    if place:
-        width = (page.viewport_size or {}).get("width")
-        page.screenshot(path=str(Path(place) / f"{name}-{width}.png"), full_page=True)
