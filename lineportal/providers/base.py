@@ -217,9 +217,12 @@ class Provider(ABC):
 
     def masked(self, words: object, *, address: str = "") -> str:
         """Return a provider's words without our secrets, numbers, tokens and the address."""
-        secrets = [self.given[each.name] for each in self.settings if each.is_secret]
-        hidden = (*secrets, address, address.removeprefix("+"))
+        hidden = (*self.secrets(), address, address.removeprefix("+"))
         return http.masked("" if words is None else str(words), hidden=hidden)
+
+    def secrets(self) -> tuple[str, ...]:
+        """Return what nobody may read in a provider's words."""
+        return tuple(self.given[each.name] for each in self.settings if each.is_secret)
 
     @classmethod
     def check_credentials(cls, credentials: Mapping[str, str]) -> None:

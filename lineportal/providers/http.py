@@ -11,6 +11,7 @@ import functools
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 
 import aiohttp
 
@@ -158,11 +159,19 @@ def masked(text: str, *, hidden: Iterable[str] = ()) -> str:
 
 
 def wait_of(headers: Mapping[str, str]) -> float | None:
-    """Return how many seconds an answer asks to wait; None where it does not, or not sanely."""
+    """Return how many seconds an answer asks to wait; None where it does not, or not sanely.
+
+    A date counts from the answer's own.
+    """
+    told = headers.get("Retry-After", "")
     try:
-        seconds = float(headers.get("Retry-After") or "")
+        seconds = float(told)
     except ValueError:
-        return None
+        try:
+            until = parsedate_to_datetime(told)
+            seconds = (until - parsedate_to_datetime(headers.get("Date", ""))).total_seconds()
+        except (ValueError, TypeError, OverflowError):
+            return None
     return min(seconds, _LONGEST_WAIT) if seconds > 0 else None
 
 

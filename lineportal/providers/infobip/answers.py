@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 from lineportal.providers import http
@@ -14,7 +13,6 @@ from lineportal.providers.infobip import pages, statuses
 from lineportal.providers.infobip.batches import Entry
 from lineportal.providers.outcomes import FaultScope, Outcome, SendResult
 
-_RETRY_AFTER_LIMIT = 3600.0
 _REQUEST_ID_LIMIT = 100
 _ACCOUNT_STATUSES = (401, 403, 404, 405, 410, 415)
 _VIOLATIONS_SHOWN = 5
@@ -110,7 +108,7 @@ def _refused(answer: http.Answer, hidden: Sequence[str]) -> SendResult:
     if status in _ACCOUNT_STATUSES:
         return result(Outcome.FAULT, scope=FaultScope.ACCOUNT)
     if status == 429:
-        return result(Outcome.THROTTLED, retry_after_seconds=_retry_after(answer.headers))
+        return result(Outcome.THROTTLED, retry_after_seconds=http.wait_of(answer.headers))
     return result(Outcome.UNCERTAIN)
 
 
@@ -147,20 +145,6 @@ def _violations(listed: Any) -> Iterator[tuple[str, str]]:
     for each in (listed if isinstance(listed, list) else [])[:_VIOLATIONS_SHOWN]:
         if isinstance(each, Mapping):
             yield _text(each, "property"), _text(each, "violation")
-
-
-def _retry_after(headers: Mapping[str, str]) -> float | None:
-    """Return the seconds to wait; a date counts from the answer's own."""
-    told = headers.get("Retry-After", "")
-    try:
-        seconds = float(told)
-    except ValueError:
-        try:
-            until = parsedate_to_datetime(told)
-            seconds = (until - parsedate_to_datetime(headers.get("Date", ""))).total_seconds()
-        except (ValueError, TypeError, OverflowError):
-            return None
-    return min(seconds, _RETRY_AFTER_LIMIT) if seconds > 0 else None
 
 
 def _bulk_id(body: bytes) -> str:

@@ -133,7 +133,7 @@ class InfobipProvider(Provider):
         asked = {"messageId": uuid4().hex, "limit": "1"}
         answer = await self._get(session, f"{PATHS[service]}/reports", asked, http.ANSWER_LIMIT)
         return [
-            answers.check_of_key(answer, self._hidden()),
+            answers.check_of_key(answer, self.secrets()),
             *setup.checks(self.given, service=service, webhook_url=webhook_url),
         ]
 
@@ -148,7 +148,7 @@ class InfobipProvider(Provider):
             more = " Reports that were on their way may be lost." if lost else ""
             return Reports(problem=f"{answer.detail}{more}")
         if answer.status != 200:
-            return Reports(problem=answers.sentence(answer, self._hidden()))
+            return Reports(problem=answers.sentence(answer, self.secrets()))
         found, problem = pages.listed(answer.body, "results")
         if not answer.body or (not problem and not found):
             return Reports()
@@ -202,7 +202,7 @@ class InfobipProvider(Provider):
             connect_seconds=self.connect_seconds,
             answer_limit=http.ANSWER_LIMIT + _ENTRY_BYTES * len(batch),
         )
-        return answers.results(answer, batch, self._hidden())
+        return answers.results(answer, batch, self.secrets())
 
     async def _get(
         self,
@@ -238,6 +238,3 @@ class InfobipProvider(Provider):
 
     def _authorization(self) -> str:
         return f"App {self.given['api_key']}"
-
-    def _hidden(self) -> tuple[str, ...]:
-        return tuple(self.given[each.name] for each in self.settings if each.is_secret)

@@ -17,7 +17,6 @@ from lineportal.providers.outcomes import FaultScope, Outcome, SendResult
 NOTIFICATIONS = frozenset({"flexible", "templated"})
 SENDS = NOTIFICATIONS | {"push", "reply"}
 _COUNT = frozenset({"count"})
-_RETRY_AFTER_LIMIT = 3600.0  # LINE documents no Retry-After; a proxy's may hold anything
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,9 +218,7 @@ def result(
         code=means.code,
         detail=told(means.sentence, words, hidden=hidden),
         scope=means.scope,
-        retry_after_seconds=(
-            _seconds(headers.get("Retry-After")) if means.outcome is Outcome.THROTTLED else None
-        ),
+        retry_after_seconds=(http.wait_of(headers) if means.outcome is Outcome.THROTTLED else None),
     )
 
 
@@ -260,11 +257,3 @@ def id_in(headers: Mapping[str, str], name: str = "x-line-request-id") -> str:
 
 def _text(value: Any) -> str:
     return value if isinstance(value, str) else ""
-
-
-def _seconds(text: str | None) -> float | None:
-    try:
-        seconds = float(text or "")
-    except ValueError:
-        return None
-    return min(seconds, _RETRY_AFTER_LIMIT) if seconds > 0 else None
