@@ -66,9 +66,11 @@ def running() -> Iterator[Bot]:
                 self.send_response(status)
                 for name, value in bot.headers.items():
                     self.send_header(name, value)
-                self.send_header("Content-Length", "2")
+                said = b"" if status == 204 else b"{}"  # 204 has no body, or it is no HTTP
+                if said:
+                    self.send_header("Content-Length", str(len(said)))
                 self.end_headers()
-                self.wfile.write(b"{}")
+                self.wfile.write(said)
 
         def log_message(self, *_words: Any) -> None:
             pass
