@@ -52,9 +52,11 @@ ALLOWED_HOSTS = env.hosts("LINEPORTAL_ALLOWED_HOSTS") or [
 ]
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
 # Hosts beside the providers' own that a road may name.
-API_HOSTS = env.hosts("LINEPORTAL_API_HOSTS") or (
-    ["127.0.0.1", "localhost", "::1"] if DEBUG else []
-)
+_LOOPBACK = ["127.0.0.1", "localhost", "::1"] if DEBUG else []
+API_HOSTS = env.hosts("LINEPORTAL_API_HOSTS") or _LOOPBACK
+# Hosts that webhooks may be passed on to. Not the same: what is posted to a road's address goes
+# with the account's secrets.
+BOT_HOSTS = env.hosts("LINEPORTAL_BOT_HOSTS") or _LOOPBACK
 
 # --- the application
 

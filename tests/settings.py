@@ -18,6 +18,7 @@ DATABASES["default"]["CONN_MAX_AGE"] = 0
 DEBUG = False
 ALLOWED_HOSTS = ["*"]
 API_HOSTS = ["127.0.0.1", "localhost"]
+BOT_HOSTS = ["127.0.0.1", "localhost"]
 PUBLIC_URL = "http://127.0.0.1:8000"
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 WHITENOISE_USE_FINDERS = True

@@ -45,7 +45,7 @@ class AddressForm(ProviderForm):
         max_length=bot_address.LIMIT,
         widget=forms.URLInput(attrs={"placeholder": "https://"}),
         help_text=gettext_lazy(
-            "HTTPS, and a host that an operator lists in LINEPORTAL_API_HOSTS. It answers with a"
+            "HTTPS, and a host that an operator lists in LINEPORTAL_BOT_HOSTS. It answers with a"
             " status from 200 to 299 within two seconds, as LINE asks of every bot."
         ),
     )

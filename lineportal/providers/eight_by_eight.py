@@ -145,7 +145,10 @@ class EightByEightProvider(Provider):
         message: OutgoingMessage,
         request: WireRequest | None = None,
     ) -> SendResult:
-        request = request or self.wire(message)
+        try:
+            request = request or self.wire(message)
+        except CannotWire as problem:
+            return SendResult(Outcome.FAULT, code="cannot_be_said", detail=str(problem))
         answer = await http.post(
             session,
             f"{self.base}{request.path}",
@@ -244,15 +247,17 @@ class EightByEightProvider(Provider):
         if answer.status in (200, 202):
             status = told.get("status")
             status = status if isinstance(status, Mapping) else {}
-            if status.get("state") == "rejected":
+            if not (told.get("umid") or status.get("state")):
+                return result(Outcome.UNCERTAIN, detail=words or "8x8's answer cannot be read.")
+            kind, scope = _meaning(status)
+            if kind in ("refused", "failed"):
                 return result(
-                    Outcome.REFUSED,
+                    Outcome.REFUSED if kind == "refused" else Outcome.FAULT,
                     code=self.masked(status.get("errorCode"))[:40],
                     detail=self.masked(status.get("errorMessage"), address=message.address),
+                    scope=scope,
                 )
-            if told.get("umid") or status.get("state"):
-                return result(Outcome.ACCEPTED)
-            return result(Outcome.UNCERTAIN, detail=words or "8x8's answer cannot be read.")
+            return result(Outcome.UNCERTAIN if kind == "expired" else Outcome.ACCEPTED)
         if answer.status in (400, 413):
             return result(Outcome.FAULT, scope=FaultScope.TEMPLATE)
         if answer.status in (401, 403, 404, 405, 415):
@@ -272,6 +277,18 @@ def _length(content: Mapping[str, Any]) -> int:
     return sum(len(text.encode("utf-16-le")) // 2 for text in texts if text)
 
 
+def _meaning(status: Mapping[str, Any]) -> tuple[str, FaultScope]:
+    """Return what a status makes of a message, in an answer as in a report."""
+    kind = _KINDS.get(str(status.get("state")), "other")
+    if status.get("detail") == _TO_OPERATOR:
+        return "accepted", FaultScope.MESSAGE
+    if kind == "refused" and status.get("errorCode") == _ABOUT_CONTENT:
+        return "failed", FaultScope.TEMPLATE
+    if kind == "refused" and status.get("errorCode") == _EXPIRED:
+        return "expired", FaultScope.MESSAGE
+    return kind, FaultScope.MESSAGE
+
+
 def _event(item: Mapping[str, Any]) -> Event:
     payload = item["payload"]
     status = payload["status"]
@@ -281,19 +298,16 @@ def _event(item: Mapping[str, Any]) -> Event:
         occurred_at = occurred_at.replace(tzinfo=UTC)
     kind, scope = "other", FaultScope.MESSAGE
     if payload.get("channel") == CHANNEL:
-        kind = "accepted" if detail == _TO_OPERATOR else _KINDS.get(state, "other")
-        code = status.get("errorCode")
-        if kind == "refused" and code == _ABOUT_CONTENT:
-            kind, scope = "failed", FaultScope.TEMPLATE
-        elif kind == "refused" and code == _EXPIRED:
-            kind = "expired"
+        kind, scope = _meaning(status)
     known = f"8x8:{payload['umid']}:{state}:{detail}"
     kept = {name: value for name, value in payload.items() if name != "user"}
     kept["status"] = {
         name: http.masked(value) if isinstance(value, str) and name != "timestamp" else value
         for name, value in status.items()
     }
-    if "\\u0000" in json.dumps(kept).replace("\\\\", ""):
+    # PostgreSQL stores no NUL, and nothing stores half a character or a number beyond all.
+    canonical = json.dumps(kept, ensure_ascii=False, allow_nan=False).encode()
+    if b"\\u0000" in canonical.replace(b"\\\\", b""):
         raise ValueError("NUL")
     return Event(
         event_id=hashlib.sha256(known.encode("utf-8", "replace")).hexdigest(),

@@ -45,10 +45,16 @@ class Answer:
     is_whole: bool = True  # the body too
 
 
-def session(*, connections: int) -> aiohttp.ClientSession:
-    """Return a session with that many connections; its owner closes it. It keeps no cookies."""
+def session(*, connections: int, are_kept: bool = True) -> aiohttp.ClientSession:
+    """Return a session with that many connections; its owner closes it. It keeps no cookies.
+
+    A GET on a kept connection that turns out to be dead is asked again by the client itself; where
+    that would do harm the connections are not to be kept.
+    """
     return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=connections, ttl_dns_cache=60),
+        connector=aiohttp.TCPConnector(
+            limit=connections, ttl_dns_cache=60, force_close=not are_kept
+        ),
         cookie_jar=aiohttp.DummyCookieJar(),
         timeout=aiohttp.ClientTimeout(total=TOTAL_SECONDS, connect=CONNECT_SECONDS),
         trust_env=False,

@@ -5,7 +5,6 @@ Each function returns a check's name, whether all is well (None: not known), and
 
 from __future__ import annotations
 
-import contextlib
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
@@ -13,7 +12,6 @@ from django.conf import settings
 from django.db.models import Max
 from django.utils.translation import gettext as _
 
-from lineportal.accounts import credentials
 from lineportal.accounts.models import Road
 from lineportal.providers.base import Provider
 from lineportal.sending import routing, senders
@@ -97,9 +95,7 @@ def _sharing(road: Road, kind: type[Provider]) -> set[int]:
     """Return the accounts whose deliveries may speak of this one: its own, and of the same key."""
     accounts = {road.account_id}
     if kind.key_setting:
-        # Those of another account may be unreadable; its own check says so.
-        with contextlib.suppress(credentials.UnreadableCredentials):
-            accounts |= set(senders.sharing(road.account_id, road.provider).values())
+        accounts |= set(senders.sharing(road.account_id, road.provider).values())
     return accounts
 
 

@@ -8,14 +8,14 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 
 from django.db import DataError, OperationalError, connection, transaction
 
 from lineportal.providers import PROVIDERS
 from lineportal.providers.base import Event, UnreadableWebhook
-from lineportal.sending import breakers, forwards, lanes, receipts, senders
+from lineportal.sending import forwards, lanes, receipts, senders
 from lineportal.sending.models import WebhookDelivery
 from recipients import erasure, friendship
 
@@ -49,6 +49,7 @@ class _Stored:
     account_id: int
     provider: str
     body: bytes
+    is_fetched: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,17 +95,20 @@ def store(
     transaction.on_commit(functools.partial(lanes.wake_inbox, forwarding_id))
 
 
+def store_fetched(account_id: int, *, provider: str, body: bytes, at: datetime) -> None:
+    """Keep a page of reports that we asked for, before anybody looks into it."""
+    WebhookDelivery.objects.create(
+        account_id=account_id, provider=provider, body=body, received_at=at, is_fetched=True
+    )
+    transaction.on_commit(lanes.wake_inbox)
+
+
 def read(*, at: datetime) -> int:
     """Read stored deliveries in order; return how many. Unreadable ones are kept and flagged."""
     done = 0
-    while True:
-        faults: list[receipts.Fault] = []
-        count = _read_batch(faults, at=at)
-        if not count:
-            return done
+    while count := _read_batch(at=at):
         done += count
-        for fault in faults:  # in transactions of their own, as each stops campaigns
-            breakers.stop_for(fault, at=at)
+    return done
 
 
 def read_naming(account_id: int, names: Sequence[bytes], *, at: datetime) -> None:
@@ -117,27 +121,26 @@ def read_naming(account_id: int, names: Sequence[bytes], *, at: datetime) -> Non
             stored = _take_naming(senders.told_with(account_id), names)
             if not stored:
                 return
-            _read_stored(stored, [], at=at)
+            _read_stored(stored, at=at)
 
 
 @transaction.atomic
-def _read_batch(faults: list[receipts.Fault], *, at: datetime) -> int:
+def _read_batch(*, at: datetime) -> int:
     stored = _take()
     if stored:
-        _read_stored(stored, faults, at=at)
+        _read_stored(stored, at=at)
     return len(stored)
 
 
-def _read_stored(stored: Sequence[_Stored], faults: list[receipts.Fault], *, at: datetime) -> None:
-    """Read these; what a provider found wrong with our account or templates goes to `faults`."""
+def _read_stored(stored: Sequence[_Stored], *, at: datetime) -> None:
     try:
-        problems = _apply(stored, faults, at=at)
-    except (DataError, OperationalError, RecursionError) as error:
+        problems = _apply(stored, at=at)
+    except (DataError, OperationalError, RecursionError, UnicodeError) as error:
         if not _is_of_a_body(error):
             raise
         problems = {}
         for each in stored:
-            problems |= _apply_alone(each, faults, at=at)
+            problems |= _apply_alone(each, at=at)
     with connection.cursor() as cursor:
         cursor.execute(
             """
@@ -169,32 +172,36 @@ def _take() -> list[_Stored]:
             ids.append(pk)
         cursor.execute(
             """
-            SELECT id, account_id, provider, body FROM sending_webhookdelivery
+            SELECT id, account_id, provider, body, is_fetched FROM sending_webhookdelivery
             WHERE id = ANY(%s) ORDER BY id
             """,
             [ids],
         )
-        return [_Stored(pk, of, kind, bytes(body)) for pk, of, kind, body in cursor.fetchall()]
+        return [
+            _Stored(pk, of, kind, bytes(body), is_fetched)
+            for pk, of, kind, body, is_fetched in cursor.fetchall()
+        ]
 
 
 def _take_naming(account_ids: list[int], names: Sequence[bytes]) -> list[_Stored]:
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            SELECT id, account_id, provider, body FROM sending_webhookdelivery
+            SELECT id, account_id, provider, body, is_fetched FROM sending_webhookdelivery
             WHERE read_at IS NULL AND account_id = ANY(%s) AND EXISTS (
                 SELECT FROM unnest(%s::bytea[]) AS name WHERE position(name IN body) > 0)
             ORDER BY id LIMIT 20 FOR UPDATE
             """,
             [account_ids, list(names)],
         )
-        return [_Stored(pk, of, kind, bytes(body)) for pk, of, kind, body in cursor.fetchall()]
+        return [
+            _Stored(pk, of, kind, bytes(body), is_fetched)
+            for pk, of, kind, body, is_fetched in cursor.fetchall()
+        ]
 
 
 @transaction.atomic
-def _apply(
-    stored: Iterable[_Stored], faults: list[receipts.Fault], *, at: datetime
-) -> dict[int, str]:
+def _apply(stored: Iterable[_Stored], *, at: datetime) -> dict[int, str]:
     """Apply what these deliveries say for the first time; return the problems by delivery."""
     given: dict[tuple[int, str], _Given] = {}
     problems = {}
@@ -206,7 +213,12 @@ def _apply(
             problems[each.pk] = f"signed, but not understood ({problem})"[:200]
             events = problem.readable
         for event in events:
-            account_id = known.account_of(each.account_id, each.provider, event.sender)
+            account_id = known.account_of(
+                each.account_id,
+                each.provider,
+                event.sender,
+                is_fetched_report=each.is_fetched and event.reference is not None,
+            )
             one = _Given(each, event, account_id)
             given.setdefault(one.key, one)
     fresh = _keep(_without_the_forgotten(list(given.values())))
@@ -214,15 +226,16 @@ def _apply(
     _befriend(fresh, at=at)
     told = [(one.account_id, one.event) for one in fresh]
     receipts.apply(told, at=at)
-    faults += receipts.settle(told, at=at)
+    for fault in receipts.settle(told, at=at):
+        lanes.stop_for_fault(**asdict(fault))
     return problems
 
 
-def _apply_alone(stored: _Stored, faults: list[receipts.Fault], *, at: datetime) -> dict[int, str]:
+def _apply_alone(stored: _Stored, *, at: datetime) -> dict[int, str]:
     """As `_apply`, for one of a batch in which PostgreSQL could not store something."""
     try:
-        return _apply([stored], faults, at=at)
-    except (DataError, OperationalError, RecursionError) as error:
+        return _apply([stored], at=at)
+    except (DataError, OperationalError, RecursionError, UnicodeError) as error:
         if not _is_of_a_body(error):
             raise
         kind = type(error.__cause__ or error).__name__

@@ -25,6 +25,7 @@ MAIL_ENTRY = "lineportal.mail_entry"
 MAIL_REMINDER = "lineportal.mail_reminder"
 TELL_REVOKED = "lineportal.tell_revoked"
 POLL = "lineportal.poll_reports"
+STOP_FOR_FAULT = "lineportal.stop_for_fault"
 FORWARD = "lineportal.forward_webhooks"
 WORKER_SILENCE = timedelta(seconds=40)  # workers beat every two seconds
 COUNT = "lineportal.count_days"
@@ -72,6 +73,12 @@ def wake_forwarder(forwarding_id: int) -> None:
     """Have a worker pass webhooks on; one at a time for each forwarding."""
     name = _forwarder(forwarding_id)
     _defer(FORWARD, lock=name, queueing_lock=name, forwarding_id=forwarding_id)
+
+
+def stop_for_fault(**fault: Any) -> None:
+    """Have the campaigns stopped that a reported fault concerns; one job for all that are alike."""
+    name = ":".join(str(fault[part]) for part in ("account_id", "service", "template_id", "code"))
+    _defer(STOP_FOR_FAULT, lock=f"fault:{name}", queueing_lock=f"fault:{name}", **fault)
 
 
 def wake_poller(road_id: int) -> None:

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from datetime import datetime, timedelta
+from datetime import timedelta
 
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext
 
 from lineportal.accounts import credentials
 from lineportal.accounts.models import Road
 from lineportal.providers import PROVIDERS, http
 from lineportal.providers.base import BadCredentials, Provider
-from lineportal.sending import clock, inbox, incidents, routing
-from lineportal.sending.models import IncidentCode
+from lineportal.sending import clock, inbox, incidents, routing, senders
+from lineportal.sending.models import IncidentCode, Polling
 from lineportal.sending.posting import AGAIN_SECONDS, LOST_CONNECTION
 from lineportal.sending.sender import InDatabase
 from recipients.intake import Invalid
@@ -29,13 +29,12 @@ PAGES = 50  # at most in a row; the next turn goes on
 KEPT_FOR = timedelta(minutes=10)
 TOLD_AFTER = timedelta(minutes=10)  # of failing a person is told
 
-_failing_since: dict[int, datetime] = {}  # by road, as this process saw it
-
 
 def roads() -> list[int]:
     """Return the ids of the roads to poll for: one for each key, service and address, once used."""
     chosen: dict[tuple[str, ...], int] = {}
-    for road in Road.objects.filter(used_at__isnull=False).order_by("pk"):
+    used = Road.objects.filter(used_at__isnull=False, provider__in=list(PROVIDERS))
+    for road in used.order_by("pk"):
         kind = PROVIDERS[road.provider]
         try:
             given = credentials.of(road)
@@ -48,6 +47,12 @@ def roads() -> list[int]:
     return list(chosen.values())
 
 
+def forget_others(chosen: list[int]) -> None:
+    """End what was said of roads that are not asked for any more."""
+    for row in Polling.objects.filter(failing_since__isnull=False).exclude(road__in=chosen):
+        _be_content(row.road)
+
+
 async def poll(road_id: int, in_database: InDatabase, *, told_after: timedelta = TOLD_AFTER) -> int:
     """Ask for what is reported and store it, page by page; return how many pages came.
 
@@ -55,11 +60,16 @@ async def poll(road_id: int, in_database: InDatabase, *, told_after: timedelta =
     """
     try:
         road, provider = await in_database(_open, road_id)
-    except (Invalid, BadCredentials, Road.DoesNotExist) as refusal:
+    except (
+        Invalid,
+        BadCredentials,
+        credentials.UnreadableCredentials,
+        Road.DoesNotExist,
+    ) as refusal:
         log.error("reports of road %s are not asked for: %s", road_id, refusal)
         return 0
     pages = 0
-    async with http.session(connections=1) as session:
+    async with http.session(connections=1, are_kept=False) as session:
         while pages < PAGES:
             page = await provider.reports(session, service=road.service)
             if page.problem:
@@ -99,24 +109,37 @@ def _open(road_id: int) -> tuple[Road, Provider]:
 
 def _complain(road: Road, problem: str, told_after: timedelta) -> None:
     at = clock.now()
-    if at - _failing_since.setdefault(road.pk, at) >= told_after:
+    row, _is_new = Polling.objects.get_or_create(road=road)
+    if row.failing_since is None:
+        row.failing_since = at
+        row.save(update_fields=["failing_since"])
+    if at - row.failing_since < told_after:
+        return
+    sentence = gettext(
+        "Delivery reports cannot be fetched: %(problem)s Until they can, messages stay as accepted"
+        " and end by silence."
+    ) % {"problem": problem}
+    for each in _served_with(road):
         incidents.open_or_touch(
-            road.account_id,
-            IncidentCode.UNREPORTED,
-            _("Delivery reports cannot be fetched: %(problem)s Until they can, messages stay as"
-              " accepted and end by silence.") % {"problem": problem},
-            at=at,
-            road=road,
-        )  # fmt: skip
+            each.account_id, IncidentCode.UNREPORTED, sentence, at=at, road=each
+        )
 
 
 def _be_content(road: Road) -> None:
-    _failing_since.pop(road.pk, None)
-    incidents.end(
-        road.account_id, IncidentCode.UNREPORTED, at=clock.now(), road=road,
-        note=_("Reports come again."),
-    )  # fmt: skip
+    Polling.objects.filter(road=road).update(failing_since=None)
+    note = gettext("Reports come again, or are not asked for any more.")
+    for each in _served_with(road):
+        incidents.end(
+            each.account_id, IncidentCode.UNREPORTED, at=clock.now(), road=each, note=note
+        )
+
+
+def _served_with(road: Road) -> list[Road]:
+    """Return the roads whose reports come with this one's, as they share a key; it is one."""
+    shared = senders.sharing(road.account_id, road.provider).values()
+    rows = Road.objects.filter(provider=road.provider, service=road.service)
+    return list(rows.filter(account__in={road.account_id, *shared}).order_by("pk"))
 
 
 def _store(road: Road, body: bytes) -> None:
-    inbox.store(road.account_id, provider=road.provider, body=body, at=clock.now())
+    inbox.store_fetched(road.account_id, provider=road.provider, body=body, at=clock.now())

@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 
 from lineportal.accounts import access
 from lineportal.audit import chain
+from lineportal.providers.base import Outcome
 from lineportal.sending import campaigns, lanes
 from lineportal.sending.models import Campaign, Lease, Message
 from lineportal.sending.statuses import Status
@@ -28,8 +29,9 @@ class NothingToRetry(Exception):
 def retry_failed(campaign: Campaign, *, by: User, at: datetime) -> int:
     """Queue all that failed by our request's or account's fault once more; return how many.
 
-    Such an attempt surely reached nobody. Uncertain ones are not among them: a person decides
-    those one by one. Raises PermissionDenied, campaigns.WrongState, NothingToRetry.
+    Such an attempt surely reached nobody. Uncertain ones are not among them, nor what a provider
+    took and reported as failed later: a person decides those one by one.
+    Raises PermissionDenied, campaigns.WrongState, NothingToRetry.
     """
     access.require(by, campaigns.RUN, campaign.account_id)
     campaigns.reopen(campaign.pk, by=by, at=at)
@@ -56,6 +58,7 @@ def failed(campaign: Campaign) -> QuerySet[Message]:
     return Message.objects.filter(
         campaign=campaign,
         status=Status.FAILED,
+        outcome=Outcome.FAULT,  # of the answer itself; a report changes no outcome
         erased_at__isnull=True,
         values_dropped_at__isnull=True,  # what it would say is not kept any more
     )

@@ -23,7 +23,7 @@ from templates_app.models import MessageTemplate
 MANAGE = "accounts.manage_accounts"
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 _NOT_IN_ADDRESSES = re.compile("[^!-~]")
-_URL_LIMIT = 200
+URL_LIMIT = 200
 _SENDER_LIMIT = 100
 TAKEN = gettext_lazy("This channel is in use by another account.")
 
@@ -92,10 +92,12 @@ def check_base_url(url: str, provider: type[Provider]) -> None:
         raise Invalid("api_base_url", _("Give the address without a “?” or “#” and what follows."))
 
 
-def check_address(url: str, *, name: str, own: Callable[[str], object] = _no_host) -> None:
+def check_address(
+    url: str, *, name: str, own: Callable[[str], object] = _no_host, listed: str = "API_HOSTS"
+) -> None:
     """Raise Invalid for the field `name` unless we may post to this address.
 
-    `own` says which hosts need no listing.
+    `own` says which hosts need no listing; `listed` is the setting that lists the others.
     """
     try:
         parts = urlsplit(url)
@@ -107,14 +109,14 @@ def check_address(url: str, *, name: str, own: Callable[[str], object] = _no_hos
         raise Invalid(name, _("This is not a web address."))
     if "@" in parts.netloc:  # a name and password there would be shown with it
         raise Invalid(name, _("Give the address without a name or password in it."))
-    if len(url) > _URL_LIMIT:
-        raise Invalid(name, _("An address has at most %(most)s characters.") % {"most": _URL_LIMIT})
-    if host not in settings.API_HOSTS and not own(host):
+    if len(url) > URL_LIMIT:
+        raise Invalid(name, _("An address has at most %(most)s characters.") % {"most": URL_LIMIT})
+    if host not in getattr(settings, listed) and not own(host):
         raise Invalid(
             name,
-            _("The host of this address is not allowed; an operator lists it in"
-              " LINEPORTAL_API_HOSTS."),
-        )  # fmt: skip
+            _("The host of this address is not allowed; an operator lists it in %(variable)s.")
+            % {"variable": f"LINEPORTAL_{listed}"},
+        )
     if parts.scheme != "https" and not (parts.scheme == "http" and host in LOOPBACK):
         raise Invalid(name, _("The address must begin with https://."))
 

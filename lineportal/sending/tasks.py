@@ -20,6 +20,7 @@ from procrastinate.jobs import Status as JobStatus
 from procrastinate.worker import Worker
 
 from lineportal.sending import (
+    breakers,
     clock,
     counting,
     discussion,
@@ -148,6 +149,12 @@ async def forward_webhooks(forwarding_id: int) -> None:
         await in_database(lanes.wake_forwarder, forwarding_id)
 
 
+@app.task(name=lanes.STOP_FOR_FAULT, retry=3)
+async def stop_for_fault(**fault: Any) -> None:
+    """Pause the campaigns of an account or a template that a provider reported a fault of."""
+    await in_database(lambda: breakers.stop_for(receipts.Fault(**fault), at=clock.now()))
+
+
 @app.task(name=lanes.POLL)
 async def poll_reports(road_id: int) -> None:
     """Ask a provider what became of messages, where it does not tell us by itself."""
@@ -158,8 +165,10 @@ async def poll_reports(road_id: int) -> None:
 @app.task(name="lineportal.seed_pollers", queueing_lock="seed_pollers")
 async def seed_pollers(timestamp: int) -> None:
     """Wake the pollers of the roads whose reports are asked for."""
-    for road_id in await in_database(polling.roads):
+    chosen = await in_database(polling.roads)
+    for road_id in chosen:
         await in_database(lanes.wake_poller, road_id)
+    await in_database(polling.forget_others, chosen)
 
 
 @app.task(name=lanes.COUNT)

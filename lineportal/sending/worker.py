@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import Callable
 
+from lineportal.accounts.credentials import UnreadableCredentials
 from lineportal.accounts.models import Road
 from lineportal.providers import PROVIDERS, http
 from lineportal.providers.base import BadCredentials, Provider
@@ -112,7 +113,7 @@ async def drain(road_id: int, roads: Roads, in_database: InDatabase) -> bool:
     """Send what is due on a road for about a second; return whether more may be due."""
     try:
         work = await roads.get(road_id, in_database)
-    except (Invalid, BadCredentials, Road.DoesNotExist) as refusal:
+    except (Invalid, BadCredentials, UnreadableCredentials, Road.DoesNotExist) as refusal:
         log.error("road %s is not used: %s", road_id, refusal)
         return False
     return await work.turn()

@@ -187,7 +187,7 @@ def test_a_notification_on_the_wire() -> None:
 
 
 def test_two_way_messages_on_the_wire() -> None:
-    provider = infobip(validity_hours="48")
+    provider = infobip(validity_hours="12")
 
     text = json.loads(provider.wire(outgoing("oa", {"type": "text", "text": "สวัสดี"})).body)
     flex = provider.wire(outgoing("oa"))
@@ -199,7 +199,7 @@ def test_two_way_messages_on_the_wire() -> None:
                 "sender": "OA-PARCELS",
                 "destinations": [{"to": USER, "messageId": REFERENCE.hex}],
                 "content": {"type": "TEXT", "text": "สวัสดี"},
-                "options": {"validityPeriod": {"amount": 48, "timeUnit": "HOURS"}},
+                "options": {"validityPeriod": {"amount": 12, "timeUnit": "HOURS"}},
             }
         ]
     }
@@ -239,8 +239,8 @@ async def _sent_nowhere(message: OutgoingMessage) -> SendResult:
         ({"webhook_user": "a"}, "go together"),
         ({"webhook_hmac_secret": "a"}, "webhook_hmac_header"),
         ({"webhook_user": "a:b", "webhook_password": "c"}, "has no colon"),
-        ({"validity_hours": "49"}, "From 1 to 48"),
-        ({"validity_hours": "0"}, "From 1 to 48"),
+        ({"validity_hours": "25"}, "From 1 to 24"),
+        ({"validity_hours": "0"}, "From 1 to 24"),
         ({"batch_size": "0"}, "From 1 to 999"),
         ({"batch_size": "1000"}, "From 1 to 999"),
         ({"report_url": "ftp://example.com"}, "report_url"),
@@ -293,7 +293,7 @@ def violating(place: str) -> dict[str, Any]:
         (200, status("REJECTED", "REJECTED_FLOODING_FILTER"), Outcome.FAULT, FaultScope.MESSAGE),
         (200, status("UNDELIVERABLE", "UNDELIVERABLE_NOT_SENT"), Outcome.REFUSED,
          FaultScope.MESSAGE),
-        (200, status("EXPIRED", "EXPIRED_EXPIRED"), Outcome.FAULT, FaultScope.MESSAGE),
+        (200, status("EXPIRED", "EXPIRED_EXPIRED"), Outcome.UNCERTAIN, FaultScope.MESSAGE),
         (200, status("ORBIT", "ORBIT_LOW"), Outcome.UNCERTAIN, FaultScope.MESSAGE),
         (200, {"bulkId": "b1", "messages": []}, Outcome.UNCERTAIN, FaultScope.MESSAGE),
         (400, ANSWERS["refused request"], Outcome.FAULT, FaultScope.TEMPLATE),

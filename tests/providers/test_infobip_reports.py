@@ -293,5 +293,5 @@ def test_a_status_means_the_same_in_the_answer_to_a_send() -> None:
         outcome = statuses.read({"groupName": group, "name": name}).outcome
         assert outcome is {
             "accepted": Outcome.ACCEPTED, "delivered": Outcome.ACCEPTED,
-            "refused": Outcome.REFUSED, "failed": Outcome.FAULT, "expired": Outcome.FAULT,
+            "refused": Outcome.REFUSED, "failed": Outcome.FAULT, "expired": Outcome.UNCERTAIN,
         }[kind]  # fmt: skip

@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from lineportal.accounts.models import OfficialAccount
-from lineportal.sending import campaigns, inbox, messages, previews, senders
+from lineportal.accounts.models import OfficialAccount, Road
+from lineportal.sending import campaigns, inbox, messages, previews, retries, senders
 from lineportal.sending.models import Message, WebhookDelivery, WebhookEvent
 from recipients.intake import Invalid
-from tests import factories
+from tests import factories, jobs
 
 PASSWORD = "password-of-the-webhook"
 
@@ -151,6 +151,7 @@ def test_a_campaign_goes_out_and_its_reports_come_in(
     ]  # fmt: skip
     campaign = first.campaign
     assert campaign is not None
+    assert jobs.stop_for_faults(at=at) == 1
     campaign.refresh_from_db()
     assert (campaign.state, campaign.stop_code) == ("paused", "template")
 
@@ -216,3 +217,51 @@ def test_a_message_too_long_with_its_values_fails_alone(
     assert set(ends) == {"accepted", "failed"}
     assert "8x8 takes 500" in ends["failed"]
     assert len(eight.asked) == 1
+
+
+def test_another_accounts_lost_key_does_not_stop_the_inbox(
+    eight: Recorder, drain: Callable[[], None], at: datetime
+) -> None:
+    sent, _other = account(url=eight.url), account("thai-bank", key="key-2")
+    factories.recipient(sent, 0, consent="agreed")
+    started(sent, at)
+    drain()
+    Road.objects.filter(sender="thai-bank_lon").update(credentials="written with a lost key")
+
+    post(sent, report(Message.objects.get(), "delivered", "delivered_to_recipient"))
+    inbox.read(at=at)
+
+    assert Message.objects.get().status == "delivered"
+    assert senders.told_with(sent.pk) == [sent.pk]
+
+
+@pytest.mark.parametrize("wrong", [{"umid": "\ud800"}, {"more": {"\udfff": 1}}, {"more": "\0"}])
+def test_a_body_that_cannot_be_stored_stops_nothing(wrong: Any, db: None, at: datetime) -> None:
+    of = account()
+    status = {"state": "sent", "timestamp": "2026-11-25T03:05:00Z"}
+    payload = {"umid": "u", "channel": "LineNotification", "status": status}
+
+    assert post(of, {"payload": {**payload, **wrong}}) == 200
+    assert post(of, {"payload": payload}) == 200
+    assert inbox.read(at=at) == 2
+
+    assert WebhookEvent.objects.count() == 1
+    assert WebhookDelivery.objects.exclude(problem="").count() == 1
+
+
+def test_what_was_taken_and_reported_as_failed_is_not_sent_again_with_the_rest(
+    eight: Recorder, drain: Callable[[], None], at: datetime
+) -> None:
+    of = account(url=eight.url)
+    factories.recipient(of, 0, consent="agreed")
+    started(of, at)
+    drain()
+    message = Message.objects.get()
+    post(of, report(message, "rejected", "rejected_by_operator", errorCode=2))
+    inbox.read(at=at)
+    jobs.stop_for_faults(at=at)
+
+    campaign = message.campaign
+    assert campaign is not None
+    with pytest.raises(retries.NothingToRetry):
+        retries.retry_failed(campaign, by=factories.user("sender"), at=at)

@@ -385,3 +385,23 @@ def test_reports_that_cannot_be_fetched_become_an_incident_until_they_can(
     poll(timedelta(minutes=10))
     incident.refresh_from_db()
     assert incident.closed_at is not None
+
+
+def test_a_page_fetched_with_one_key_reaches_the_account_of_another(
+    infobip: Server, drain: Drain, at: datetime, sender: User
+) -> None:
+    one = begun(opened(infobip, "one"), at, sender, people=1)
+    two = begun(opened(infobip, "two"), at, sender, people=1)
+    drain()
+    told = {"results": [infobip.report(hexes(two)[0], "DELIVERED_TO_HANDSET")]}
+    roads.replace_credentials(
+        one.account, service="lon", given={"api_key": "another"}, at=at, by=None
+    )
+
+    inbox.store(one.account_id, provider="infobip", body=json.dumps(told).encode(), at=at)
+    inbox.read(at=at)
+    assert statuses(two) == [Status.ACCEPTED], "pushed to another's address it says nothing"
+
+    inbox.store_fetched(one.account_id, provider="infobip", body=json.dumps(told).encode(), at=at)
+    inbox.read(at=at)
+    assert statuses(two) == [Status.DELIVERED]

@@ -34,7 +34,7 @@ HEADERS = {"X-Line-Signature": "c2lnbmVk", "Content-Type": "application/json"}
 
 @pytest.fixture(autouse=True)
 def _bots_host_is_listed(settings: Any) -> None:
-    settings.API_HOSTS = ["bot.example", "127.0.0.1", "localhost"]
+    settings.BOT_HOSTS = ["bot.example", "127.0.0.1", "localhost"]
 
 
 def forwarded(at: datetime) -> OfficialAccount:
@@ -332,13 +332,13 @@ def test_an_address_that_is_not_allowed_any_more_gets_nothing(
     account: OfficialAccount, at: datetime, settings: Any
 ) -> None:
     come(account, 1, at=at)
-    settings.API_HOSTS = ["elsewhere.example"]
+    settings.BOT_HOSTS = ["elsewhere.example"]
 
     assert step(at) == []
 
     assert the_forwarding().answer == "not_allowed"
     assert forwards.due(at=at) == []
-    settings.API_HOSTS = ["bot.example"]
+    settings.BOT_HOSTS = ["bot.example"]
     assert forwards.due(at=at + forwards.LONGEST_REST) == [the_forwarding().pk]
     assert len(step(at + forwards.LONGEST_REST)) == 1
 

@@ -21,6 +21,7 @@ from lineportal.providers.base import (
     CannotWire,
     Check,
     Event,
+    FaultScope,
     Outcome,
     OutgoingMessage,
     Provider,
@@ -40,6 +41,11 @@ _ENTRY_BYTES = 2048  # of the answer to a send, for each message
 _BEFORE, _AFTER = b'{"messages":[', b"]}"
 _WHOLE_REFUSED = (400, 413)  # nothing of the request was taken
 _SINGLES = 8  # posts at once, when a batch is taken apart
+_HELD = SendResult(
+    Outcome.UNAVAILABLE,
+    code="held_back",
+    detail="Others of the same batch were refused alone too; nothing was sent.",
+)
 _HEADERS = {"Content-Type": "application/json", "Accept": "application/json"}
 
 
@@ -176,6 +182,12 @@ class InfobipProvider(Provider):
         if len(batch) == 1 or results[0].http_status not in _WHOLE_REFUSED:
             return results
         # Nothing was taken for the sake of one, or of all: each is posted alone, and has its own.
+        # The first two show whether it is all: then the others, which surely got nowhere, wait.
+        tried: list[SendResult] = []
+        for entry in batch[:2]:
+            tried += await self._post_once(session, [entry])
+        if all(_is_shared(each) for each in tried):
+            return [*tried, *(_HELD for _entry in batch[2:])]
         room = asyncio.Semaphore(_SINGLES)
 
         async def alone(entry: Entry) -> SendResult:
@@ -183,7 +195,7 @@ class InfobipProvider(Provider):
                 [result] = await self._post_once(session, [entry])
                 return result
 
-        return list(await asyncio.gather(*map(alone, batch)))
+        return [*tried, *await asyncio.gather(*map(alone, batch[2:]))]
 
     async def _post_once(
         self, session: aiohttp.ClientSession, batch: Sequence[Entry]
@@ -238,3 +250,8 @@ class InfobipProvider(Provider):
 
     def _authorization(self) -> str:
         return f"App {self.given['api_key']}"
+
+
+def _is_shared(result: SendResult) -> bool:
+    """Return whether others would be refused like this one."""
+    return result.outcome is Outcome.FAULT and result.scope is not FaultScope.MESSAGE

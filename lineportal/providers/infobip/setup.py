@@ -54,8 +54,8 @@ SETTINGS = (
         "Hours a message stays valid",
         is_secret=False,
         default="24",
-        pattern="[1-9]|[1-3][0-9]|4[0-8]",
-        help="From 1 to 48.",
+        pattern="[1-9]|1[0-9]|2[0-4]",
+        help="From 1 to 24: after that a message counts as not delivered.",
     ),
     Setting(
         "button_style",

@@ -46,7 +46,7 @@ _OUTCOMES = {
     "delivered": Outcome.ACCEPTED,
     "refused": Outcome.REFUSED,
     "failed": Outcome.FAULT,
-    "expired": Outcome.FAULT,
+    "expired": Outcome.UNCERTAIN,  # it had gone on its way
     "other": Outcome.UNCERTAIN,
 }
 ACCEPTED = Meaning("accepted")
@@ -122,8 +122,9 @@ ERRORS = {
     "EC_SPAM_RATE": MESSAGE,
     "EC_TOO_MANY_REQUESTS": MESSAGE,
     "EC_NOT_ALLOWED_SENDING_TIME": MESSAGE,
-    "EC_PROVIDER_INTERNAL_ERROR": MESSAGE,
-    "EC_PROVIDER_TIMEOUT": MESSAGE,
+    # It may have reached the person all the same.
+    "EC_PROVIDER_INTERNAL_ERROR": EXPIRED,
+    "EC_PROVIDER_TIMEOUT": EXPIRED,
     "EC_DUPLICATE_REQUEST": ACCEPTED,
 }
 _REFINED = frozenset({"UNDELIVERABLE", "REJECTED"})  # groups of which an error says more

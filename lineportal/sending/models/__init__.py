@@ -17,7 +17,7 @@ from lineportal.sending.models.counting import (
     IncidentCode,
 )
 from lineportal.sending.models.forwarding import BotAnswer, Forward, Forwarding, ForwardState
-from lineportal.sending.models.inbox import WebhookDelivery, WebhookEvent
+from lineportal.sending.models.inbox import Polling, WebhookDelivery, WebhookEvent
 from lineportal.sending.models.message import Attempt, Lease, Message, RequestKey
 from lineportal.sending.models.retention import Retention
 from lineportal.sending.models.saved import SavedAudience
@@ -40,6 +40,7 @@ __all__ = [
     "Message",
     "Pace",
     "Policy",
+    "Polling",
     "RequestKey",
     "Retention",
     "SavedAudience",

@@ -8,7 +8,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from lineportal.accounts.models import OfficialAccount
+from lineportal.accounts.models import OfficialAccount, Road
 
 
 class WebhookDelivery(models.Model):
@@ -18,6 +18,8 @@ class WebhookDelivery(models.Model):
     provider = models.CharField(max_length=20)
     body = models.BinaryField()
     received_at = models.DateTimeField()
+    # A page of reports that we asked for: written by the provider, not by who holds our address.
+    is_fetched = models.BooleanField(default=False, db_default=False)
     read_at = models.DateTimeField(null=True, blank=True)
     problem = models.CharField(max_length=200, blank=True)  # signed but unreadable
     emptied_at = models.DateTimeField(null=True, blank=True)  # by the account's retention
@@ -73,3 +75,17 @@ class WebhookEvent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.event_id}"
+
+
+class Polling(models.Model):
+    """How asking for a road's reports goes; whichever worker asks."""
+
+    road = models.OneToOneField(Road, models.CASCADE, related_name="polling")
+    failing_since = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("fetching of reports")
+        verbose_name_plural = _("fetching of reports")
+
+    def __str__(self) -> str:
+        return str(self.road)
