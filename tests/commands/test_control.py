@@ -8,6 +8,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from lineportal.accounts.models import OfficialAccount
+from lineportal.providers.base import Outcome
 from lineportal.sending.models import Campaign, Message, Stop
 from lineportal.sending.statuses import Status
 from tests import factories
@@ -49,7 +50,7 @@ def test_a_campaign_is_paused_resumed_and_cancelled(account: OfficialAccount) ->
 def test_what_failed_is_sent_again(account: OfficialAccount) -> None:
     run("start_campaign", "--account", "thai-post", "--template", "parcel", "--name", "n")
     for status in (Status.SENDING, Status.FAILED):
-        Message.objects.update(status=status)
+        Message.objects.update(status=status, outcome=Outcome.FAULT)
     pk = str(Campaign.objects.get().pk)
 
     assert run("control_campaign", pk, "retry") == "1 messages are queued again."
