@@ -82,6 +82,7 @@ INSTALLED_APPS = [
     "lineportal.accounts",
     "templates_app",
     "recipients",
+    "lineportal.conversations",
     "lineportal.sending",
     "lineportal.simulator",
     "lineportal.demo",

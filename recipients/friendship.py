@@ -46,13 +46,17 @@ def apply(
 
 
 @transaction.atomic
-def apply_all(told: Iterable[Told], *, at: datetime) -> list[Told]:
+def apply_all(
+    told: Iterable[Told], *, at: datetime, besides: Iterable[tuple[int, str]] = ()
+) -> list[Told]:
     """Apply events of any people and accounts; return those that changed anything.
 
-    Somebody never seen before is recorded: an unfollow may come from a stranger (LINE).
+    Somebody never seen before is recorded: an unfollow may come from a stranger (LINE). `besides`
+    are (account id, LINE user id) of people who did something else, recorded and locked with them.
     """
     in_order = sorted(told, key=lambda one: (one.occurred_at, one.event_id))
-    people = _locked({(one.account_id, one.line_user_id) for one in in_order}, at=at)
+    keys = {(one.account_id, one.line_user_id) for one in in_order}
+    people = _locked(keys.union(besides), at=at)
     changed, entries = [], []
     for one in in_order:
         recipient = people[one.account_id, one.line_user_id]

@@ -22,6 +22,7 @@ SCOPES = (
     "campaigns",
     "messages",
     "reports",
+    "conversations",
     "all",
 )
 _NOTE_USE_EVERY = timedelta(minutes=1)  # a write per request would be a hot row

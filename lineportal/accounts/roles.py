@@ -1,6 +1,6 @@
-"""The five roles and what each may do. Groups are made from this table at every migrate.
+"""The six roles and what each may do. Groups are made from this table at every migrate.
 
-Change a person's powers by groups of your own; the five here are reset to this table.
+Change a person's powers by groups of your own; the six here are reset to this table.
 """
 
 from __future__ import annotations
@@ -44,6 +44,20 @@ _REVIEWER = (
     "templates_app.build_dossier",
     *_THREAD,
 )
+# Customers' own words: for those who answer them, and who must be able to look back.
+_TALK = (
+    "conversations.view_conversation",
+    "conversations.view_cannedanswer",
+    "conversations.view_answerrule",
+    "conversations.view_answering",
+)
+_AGENT = (
+    "accounts.view_officialaccount",
+    "accounts.view_road",
+    "recipients.view_recipient",
+    *_TALK,
+    "conversations.answer_conversation",
+)
 # What the providers counted, and what went wrong.
 _WATCH = ("sending.view_daycount", "sending.view_incident")
 _SENDER = (
@@ -63,6 +77,9 @@ _SENDER = (
     "sending.stop_sending",
 )
 _MANAGER = (
+    *_TALK,
+    "conversations.answer_conversation",
+    "conversations.keep_cannedanswer",
     "templates_app.import_catalogue",
     "accounts.manage_accounts",
     "accounts.change_officialaccount",
@@ -78,13 +95,14 @@ ROLES: dict[str, tuple[str, ...]] = {
     "author": (*_READ, *_AUTHOR),
     "reviewer": (*_READ, *_REVIEWER),
     "sender": (*_READ, *_SENDER),
-    "auditor": (*_READ, *_WATCH, "audit.view_auditentry", "templates_app.build_dossier"),
+    "agent": _AGENT,
+    "auditor": (*_READ, *_WATCH, *_TALK, "audit.view_auditentry", "templates_app.build_dossier"),
     "manager": (*_READ, *_AUTHOR, *_REVIEWER, *_SENDER, *_MANAGER),
 }
 
 
 def make_groups(**_signal: Any) -> None:
-    """Make or reset the five groups; called after every migrate, once all permissions exist."""
+    """Make or reset the six groups; called after every migrate, once all permissions exist."""
     group_model = apps.get_model("auth", "Group")
     permissions = {
         f"{permission.content_type.app_label}.{permission.codename}": permission

@@ -22,7 +22,7 @@ from lineportal.providers.outcomes import FaultScope, Outcome, SendResult
 
 __all__ = [
     "BadCredentials", "BadSignature", "CannotWire", "Check", "Count", "Event", "FaultScope",
-    "Outcome", "OutgoingMessage", "Provider", "Reports", "SendResult", "Serves", "Setting",
+    "Outcome", "OutgoingMessage", "Provider", "Reports", "Said", "SendResult", "Serves", "Setting",
     "UnreadableWebhook", "WireRequest",
 ]  # fmt: skip
 
@@ -92,11 +92,34 @@ class WireRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class Said:
+    """What somebody wrote to an account, or did in the chat with it.
+
+    `kind`: "text", "sticker", "image", "video", "audio", "file", "location", "button" or "other".
+    `text` is what it says: of a place its title and address, of a button what the chat shows.
+    """
+
+    kind: str
+    message_id: str = ""  # the provider's; an edit, an unsend and the file are found by it
+    text: str = ""
+    data: str = ""  # of a button
+    file_name: str = ""  # as its sender called it
+    claimed_size: int | None = None  # bytes, as its sender's app said
+    content_url: str = ""  # where the provider keeps the file; blank: asked for by `message_id`
+    quote_token: str = ""
+    facts: Mapping[str, Any] = field(default_factory=dict)  # of a sticker, a place, a quote
+
+
+@dataclass(frozen=True, slots=True)
 class Event:
     """One thing a provider told us, in our words; `occurred_at` is the provider's time.
 
     `kind`: what became of the message under `reference` ("accepted", "delivered", "refused",
-    "failed", "expired"), "follow" or "unfollow" of `line_user_id`, or "other".
+    "failed", "expired"); "follow" or "unfollow" of `line_user_id`; what they `said` ("said",
+    "edited", or "unsent", of which only the id is told); the end of linking ("linked", by the
+    `nonce`; blank: it failed); or "other".
+    `reply_token` is good for one reply within a minute. `is_standby`: another module of the channel
+    is in charge, and nothing may be sent (LINE, "Channel state").
     `code` and `detail` are the provider's words, without secrets, numbers and ids of people;
     `scope` says what a "failed" concerns. `sender` is ours at the provider, where it is told.
     `payload` holds no phone number.
@@ -112,6 +135,11 @@ class Event:
     detail: str = ""
     scope: FaultScope = FaultScope.MESSAGE
     sender: str = ""
+    said: Said | None = None
+    nonce: str = ""
+    is_unblocked: bool = False  # a follow by who had blocked the account; not always told
+    reply_token: str = ""
+    is_standby: bool = False
 
 
 @dataclass(frozen=True, slots=True)

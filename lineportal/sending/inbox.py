@@ -13,6 +13,7 @@ from datetime import datetime
 
 from django.db import DataError, OperationalError, connection, transaction
 
+from lineportal.conversations import arrivals
 from lineportal.providers import PROVIDERS
 from lineportal.providers.base import Event, UnreadableWebhook
 from lineportal.sending import forwards, lanes, receipts, senders
@@ -38,6 +39,7 @@ _STORE_AND_PASS_ON = f"""
     JOIN sending_forwarding forwarding ON forwarding.id = passed.forwarding_id
     WHERE forwarding.rests_until IS NULL OR forwarding.rests_until <= %(at)s
 """
+_COMING_BACK = frozenset({"follow", "said"})
 _TOO_COMPLEX = "54"  # PostgreSQL's class "program limit exceeded": nested too deep, or too large
 
 
@@ -225,6 +227,7 @@ def _apply(stored: Iterable[_Stored], *, at: datetime) -> dict[int, str]:
     # People before messages, as who erases a person locks them.
     _befriend(fresh, at=at)
     told = [(one.account_id, one.event) for one in fresh]
+    arrivals.take(told, at=at)
     receipts.apply(told, at=at)
     for fault in receipts.settle(told, at=at):
         lanes.stop_for_fault(**asdict(fault))
@@ -251,8 +254,8 @@ def _is_of_a_body(error: Exception) -> bool:
 def _without_the_forgotten(given: Sequence[_Given]) -> list[_Given]:
     """Return the events, those of people who were forgotten without what names them.
 
-    Such a person is here again only by a follow of their own after that; what is older, or says
-    something else, arrives late or by chance. Its body is emptied too.
+    Such a person is here again only by a follow or a word of their own after that; what is older,
+    or says something else, arrives late or by chance. Its body is emptied too.
     """
     named = {(one.account_id, one.event.line_user_id) for one in given}
     erased = erasure.erased_users({pair for pair in named if pair[1]})
@@ -262,11 +265,12 @@ def _without_the_forgotten(given: Sequence[_Given]) -> list[_Given]:
     for one in sorted(given, key=lambda one: (one.event.occurred_at, one.event.event_id)):
         person = (one.account_id, one.event.line_user_id)
         if person in erased:
-            if one.event.kind == "follow" and one.event.occurred_at > erased[person]:
+            if one.event.kind in _COMING_BACK and one.event.occurred_at > erased[person]:
                 del erased[person]
             else:
                 bodies.add(one.stored.pk)
-                one = replace(one, event=replace(one.event, line_user_id="", payload={}))
+                nobody = replace(one.event, line_user_id="", payload={}, said=None)
+                one = replace(one, event=nobody)
         kept[one.key] = one
     # One that still goes to the company's bot is emptied after that.
     bodies -= forwards.keep_until_passed_on(bodies)
@@ -314,6 +318,8 @@ def _keep(given: Sequence[_Given]) -> list[_Given]:
 def _effect(event: Event) -> str:
     if event.kind in receipts.KINDS:
         return "receipt" if event.reference else "unknown tag"
+    if event.kind in arrivals.KINDS and event.line_user_id:
+        return "conversation"
     return "nothing new" if _is_of_a_friend(event) else "kept"
 
 
@@ -335,6 +341,11 @@ def _befriend(fresh: Sequence[_Given], *, at: datetime) -> None:
             if _is_of_a_friend(one.event)
         ],
         at=at,
+        besides=[
+            (one.account_id, one.event.line_user_id)
+            for one in fresh
+            if one.event.kind in arrivals.KINDS and one.event.line_user_id
+        ],
     )
     if changed:
         with connection.cursor() as cursor:

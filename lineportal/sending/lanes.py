@@ -8,11 +8,11 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import connection
 from procrastinate.contrib.django import app
 from procrastinate.contrib.django.models import ProcrastinateWorker
-from procrastinate.exceptions import AlreadyEnqueued
 
+from lineportal import jobs
 from lineportal.accounts.models import Road
 
 LANES_PER_ROAD = 2  # each for another process, so that one of them may be killed
@@ -41,7 +41,7 @@ def wake_road(road_id: int) -> None:
     """Make sure that the road's lanes will look for due messages."""
     for lane in range(LANES_PER_ROAD):
         name = f"drain:{road_id}:{lane}"
-        _defer(DRAIN, lock=name, queueing_lock=name, road_id=road_id, lane=lane)
+        jobs.defer(DRAIN, lock=name, queueing_lock=name, road_id=road_id, lane=lane)
 
 
 def wake_service(account_id: int, service: str) -> None:
@@ -66,55 +66,57 @@ def wake_inbox(forwarding_id: int | None = None) -> None:
     if forwarding_id is not None and names[0] not in waiting:
         wake_forwarder(forwarding_id)
     if _INBOX not in waiting:
-        _defer(READ_INBOX, lock=_INBOX, queueing_lock=_INBOX)
+        jobs.defer(READ_INBOX, lock=_INBOX, queueing_lock=_INBOX)
 
 
 def wake_forwarder(forwarding_id: int) -> None:
     """Have a worker pass webhooks on; one at a time for each forwarding."""
     name = _forwarder(forwarding_id)
-    _defer(FORWARD, lock=name, queueing_lock=name, forwarding_id=forwarding_id)
+    jobs.defer(FORWARD, lock=name, queueing_lock=name, forwarding_id=forwarding_id)
 
 
 def stop_for_fault(**fault: Any) -> None:
     """Have the campaigns stopped that a reported fault concerns; one job for all that are alike."""
     name = ":".join(str(fault[part]) for part in ("account_id", "service", "template_id", "code"))
-    _defer(STOP_FOR_FAULT, lock=f"fault:{name}", queueing_lock=f"fault:{name}", **fault)
+    jobs.defer(STOP_FOR_FAULT, lock=f"fault:{name}", queueing_lock=f"fault:{name}", **fault)
 
 
 def wake_poller(road_id: int) -> None:
     """Have a worker ask for the reports of a road; one at a time, on all machines together."""
     name = f"poll:{road_id}"
-    _defer(POLL, lock=name, queueing_lock=name, road_id=road_id)
+    jobs.defer(POLL, lock=name, queueing_lock=name, road_id=road_id)
 
 
 def wake_counter(road_id: int) -> None:
     """Have a worker compare a road's days with its provider's; one at a time, on all machines."""
     name = f"count:{road_id}"
-    _defer(COUNT, lock=name, queueing_lock=name, road_id=road_id)
+    jobs.defer(COUNT, lock=name, queueing_lock=name, road_id=road_id)
 
 
 def wake_import(import_id: int) -> None:
     """Have a worker run a received import."""
     name = f"import:{import_id}"
-    _defer(RUN_IMPORT, lock=name, queueing_lock=name, import_id=import_id)
+    jobs.defer(RUN_IMPORT, lock=name, queueing_lock=name, import_id=import_id)
 
 
 def wake_writer(campaign_id: int) -> None:
     """Have a worker write the messages of a started campaign."""
     name = f"freeze:{campaign_id}"
-    _defer(FREEZE, lock=name, queueing_lock=name, campaign_id=campaign_id)
+    jobs.defer(FREEZE, lock=name, queueing_lock=name, campaign_id=campaign_id)
 
 
 def mail_entry(entry_id: int, user_id: int) -> None:
     """Have a worker mail an entry of a thread to somebody it mentions."""
     name = f"mail-entry:{entry_id}:{user_id}"
-    _defer(MAIL_ENTRY, lock=name, queueing_lock=name, entry_id=entry_id, user_id=user_id)
+    jobs.defer(MAIL_ENTRY, lock=name, queueing_lock=name, entry_id=entry_id, user_id=user_id)
 
 
 def mail_reminder(user_id: int, reminder_ids: list[int]) -> None:
     """Have a worker mail somebody what waits for them; one mail for all of these reminders."""
     name = f"mail-reminder:{user_id}:{min(reminder_ids)}"
-    _defer(MAIL_REMINDER, lock=name, queueing_lock=name, user_id=user_id, reminder_ids=reminder_ids)
+    jobs.defer(
+        MAIL_REMINDER, lock=name, queueing_lock=name, user_id=user_id, reminder_ids=reminder_ids
+    )
 
 
 def tell_revoked(template_id: int, user_id: int, campaign_ids: list[int]) -> None:
@@ -126,11 +128,3 @@ def tell_revoked(template_id: int, user_id: int, campaign_ids: list[int]) -> Non
 
 def _forwarder(forwarding_id: int) -> str:
     return f"forward:{forwarding_id}"
-
-
-def _defer(task: str, *, lock: str, queueing_lock: str, **arguments: Any) -> None:
-    try:
-        with transaction.atomic():  # a savepoint: a job that waits already is no failure
-            app.configure_task(task, lock=lock, queueing_lock=queueing_lock).defer(**arguments)
-    except AlreadyEnqueued:
-        pass

@@ -60,7 +60,10 @@ CONNECT_SECONDS = 0.25
 SERVICES = {"lon", "oa"}
 COUNTRIES = {"JP", "TH", "TW"}
 CONTENTS = {"bubble", "catalogue", "flex", "text"}
-KINDS = {"accepted", "delivered", "refused", "failed", "expired", "follow", "unfollow", "other"}
+KINDS = {
+    "accepted", "delivered", "refused", "failed", "expired", "follow", "unfollow", "said", "edited",
+    "unsent", "linked", "other",
+}  # fmt: skip
 CHAPTERS = ("What it can", "What it reports", "Set-up", "What is not known", "Sources")
 PAGES = Path(lineportal.__file__).parents[1] / "docs" / "providers"
 

@@ -426,7 +426,7 @@ def test_only_a_tag_of_our_own_kind_is_a_reference(data: str, reference: UUID | 
 
 @pytest.mark.parametrize(
     ("kind", "ours"),
-    [("follow", "follow"), ("unfollow", "unfollow"), ("message", "other"), ("newKind", "other")],
+    [("follow", "follow"), ("unfollow", "unfollow"), ("message", "said"), ("newKind", "other")],
 )
 def test_events_of_every_type_are_kept(kind: str, ours: str) -> None:
     found = read(type=kind, source={"type": "user", "userId": USER}, webhookEventId="e1", new=[1])

@@ -16,9 +16,20 @@ from typing import Any
 from uuid import UUID
 
 from lineportal.providers.base import BadSignature, Event, UnreadableWebhook
+from lineportal.providers.line import said
 
 USER_ID = re.compile("U[0-9a-f]{32}")
-_KINDS = {"delivery": "delivered", "follow": "follow", "unfollow": "unfollow"}
+_KINDS = {
+    "delivery": "delivered",
+    "follow": "follow",
+    "unfollow": "unfollow",
+    "message": "said",
+    "postback": "said",
+    "messageEdited": "edited",
+    "unsend": "unsent",
+    "accountLink": "linked",
+}
+_OF_A_PERSON = frozenset({"said", "edited", "unsent", "linked"})
 _TAG = re.compile(
     "[0-9a-f]{8}(-?)[0-9a-f]{4}\\1[0-9a-f]{4}\\1[0-9a-f]{4}\\1[0-9a-f]{12}", re.IGNORECASE
 )
@@ -78,14 +89,24 @@ def _event(item: Mapping[str, Any]) -> Event:
     event_id = str(item.get("webhookEventId") or "")
     if not _EVENT_ID.fullmatch(event_id):
         event_id = hashlib.sha256(canonical).hexdigest()
-    user_id = (item.get("source") or {}).get("userId")
+    source = item.get("source") or {}
+    told = source.get("userId")
+    user_id = told if isinstance(told, str) and USER_ID.fullmatch(told) else ""
+    # What is said in a group is said to all of it, and not to us.
+    if kind in _OF_A_PERSON and not (user_id and source.get("type") == "user"):
+        kind = "other"
     return Event(
         event_id=event_id,
         kind=kind,
         occurred_at=datetime.fromtimestamp(int(item["timestamp"]) / 1000, UTC),
         reference=reference,
-        line_user_id=user_id if isinstance(user_id, str) and USER_ID.fullmatch(user_id) else "",
+        line_user_id=user_id,
         payload=dict(item),
+        said=said.read(item) if kind in ("said", "edited", "unsent") else None,
+        nonce=said.nonce(item) if kind == "linked" else "",
+        is_unblocked=kind == "follow" and said.is_unblocked(item),
+        reply_token=said.text(item, "replyToken", 200),
+        is_standby=item.get("mode") == "standby",
     )
 
 
