@@ -1,0 +1,187 @@
+"""What people of ours do with a conversation: answer, assign, take over, close. One act each."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from lineportal.accounts import access
+from lineportal.accounts.models import Service
+from lineportal.audit import chain
+from lineportal.conversations import answers
+from lineportal.conversations.models import CannedAnswer, ChatMessage, Conversation
+from recipients.intake import Invalid
+from recipients.models import FriendStatus
+from templates_app import content
+
+VIEW = "conversations.view_conversation"
+ANSWER = "conversations.answer_conversation"
+# LINE takes a push to friends, and to who wrote within so long; a token is good for a minute, of
+# which the way to LINE takes some.
+WROTE_WITHIN = timedelta(days=7)
+TOKEN_LIFE = timedelta(seconds=50)
+
+
+class CannotAnswer(Exception):
+    """Nothing may be sent in this conversation now; the text says why, and what to do."""
+
+
+def has_token(conversation: Conversation, *, at: datetime) -> bool:
+    """Return whether a reply may be tried: there is a token, young enough and never tried."""
+    return bool(
+        conversation.reply_token
+        and conversation.reply_token_at
+        and conversation.reply_tried_at is None
+        and at - conversation.reply_token_at < TOKEN_LIFE
+    )
+
+
+def is_open_to_pushes(conversation: Conversation, *, at: datetime) -> bool:
+    """Return whether LINE shows a push to this person: a friend, or somebody who wrote lately."""
+    heard = conversation.last_heard_at
+    is_recent = heard is not None and at - heard < WROTE_WITHIN
+    return conversation.recipient.friend_status == FriendStatus.FRIEND or is_recent
+
+
+def barred(conversation: Conversation, *, at: datetime) -> str:
+    """Return why nothing may be sent in this conversation now, as a sentence; blank: it may."""
+    recipient = conversation.recipient
+    if recipient.erased_at is not None:
+        return _("This person asked to be forgotten; nothing can be sent to them.")
+    if recipient.friend_status == FriendStatus.BLOCKED:
+        return _("This person blocked the account; LINE would drop whatever is sent.")
+    if not conversation.account.is_active:
+        return _("The account is switched off; switch it on before you answer.")
+    if conversation.standby_since is not None:
+        return _(
+            "LINE says that another module of the channel is in charge of this chat; answer there,"
+            " or wait until it gives the chat back."
+        )
+    if all(road.service != Service.OA for road in conversation.account.roads.all()):
+        return _("The account has no road for two-way messages; a manager can add one.")
+    if not has_token(conversation, at=at) and not is_open_to_pushes(conversation, at=at):
+        return _(
+            "This person is no friend and wrote nothing for seven days; LINE would drop the"
+            " message. Wait until they write again."
+        )
+    return ""
+
+
+@transaction.atomic
+def answer(conversation: Conversation, text: str, *, by: User, at: datetime) -> ChatMessage:
+    """Queue a text for the customer and return its row; the conversation is the person's now.
+
+    Raises PermissionDenied, Invalid, CannotAnswer.
+    """
+    conversation = _locked(conversation, by)
+    text = text.replace("\r\n", "\n").strip()
+    if not text or not content.is_storable(text):
+        raise Invalid("text", _("Write the text of the answer."))
+    if content.utf16_units(text) > content.TEXT_LIMIT:
+        raise Invalid(
+            "text",
+            _("The text has %(length)d characters; LINE allows %(limit)d. Shorten it.")
+            % {"length": content.utf16_units(text), "limit": content.TEXT_LIMIT},
+        )
+    if reason := barred(conversation, at=at):
+        raise CannotAnswer(reason)
+    message = answers.say(conversation, text, at=at, author=by)
+    conversation.unread = 0
+    conversation.handed_over_at = conversation.handed_over_at or at
+    conversation.assignee = conversation.assignee or by
+    conversation.state = Conversation.State.OPEN
+    conversation.save(update_fields=["unread", "handed_over_at", "assignee", "state"])
+    _audit("conversation.answer", conversation, by=by, at=at, chat_message=message.pk)
+    return message
+
+
+def answer_canned(
+    conversation: Conversation, canned: CannedAnswer, *, by: User, at: datetime
+) -> ChatMessage:
+    """Queue a canned answer as the person's own; see `answer`."""
+    if canned.account_id != conversation.account_id or not canned.is_on:
+        raise Invalid("canned", _("Choose a canned answer of this account that is in use."))
+    return answer(conversation, canned.text, by=by, at=at)
+
+
+def mark_read(conversation: Conversation, *, by: User) -> None:
+    """Note that somebody who answers here has seen all of it."""
+    if access.may(by, ANSWER, conversation.account_id):
+        Conversation.objects.filter(pk=conversation.pk, unread__gt=0).update(unread=0)
+
+
+@transaction.atomic
+def assign(conversation: Conversation, to: User | None, *, by: User, at: datetime) -> None:
+    """Make the conversation somebody's, or nobody's. Raises PermissionDenied, Invalid."""
+    conversation = _locked(conversation, by)
+    if to is not None and not (to.is_active and access.may(to, ANSWER, conversation.account_id)):
+        raise Invalid("assignee", _("Choose somebody who may answer for this account."))
+    if conversation.assignee == to:
+        return
+    conversation.assignee = to
+    conversation.save(update_fields=["assignee"])
+    _audit("conversation.assign", conversation, by=by, at=at, to=to.pk if to else None)
+
+
+@transaction.atomic
+def take_over(conversation: Conversation, *, by: User, at: datetime) -> None:
+    """Have people answer from here on, and the machine be silent. Raises PermissionDenied."""
+    conversation = _locked(conversation, by)
+    if conversation.handed_over_at is None:
+        conversation.handed_over_at = at
+        conversation.save(update_fields=["handed_over_at"])
+        _audit("conversation.take_over", conversation, by=by, at=at)
+
+
+@transaction.atomic
+def give_back(conversation: Conversation, *, by: User, at: datetime) -> None:
+    """Let the machine answer again. Raises PermissionDenied."""
+    conversation = _locked(conversation, by)
+    if conversation.handed_over_at is not None:
+        conversation.handed_over_at = None
+        conversation.save(update_fields=["handed_over_at"])
+        _audit("conversation.give_back", conversation, by=by, at=at)
+
+
+@transaction.atomic
+def close(conversation: Conversation, *, by: User, at: datetime) -> None:
+    """Put a conversation away as done, read, nobody's and the machine's again.
+
+    The customer's next word opens it. Raises PermissionDenied.
+    """
+    conversation = _locked(conversation, by)
+    if conversation.state == Conversation.State.DONE:
+        return
+    conversation.state = Conversation.State.DONE
+    conversation.unread = 0
+    conversation.handed_over_at = conversation.assignee = None
+    conversation.save(update_fields=["state", "unread", "handed_over_at", "assignee"])
+    _audit("conversation.close", conversation, by=by, at=at)
+
+
+@transaction.atomic
+def reopen(conversation: Conversation, *, by: User, at: datetime) -> None:
+    """Take a conversation that is done up again. Raises PermissionDenied."""
+    conversation = _locked(conversation, by)
+    if conversation.state == Conversation.State.OPEN:
+        return
+    conversation.state = Conversation.State.OPEN
+    conversation.save(update_fields=["state"])
+    _audit("conversation.reopen", conversation, by=by, at=at)
+
+
+def _locked(conversation: Conversation, by: User) -> Conversation:
+    access.require(by, ANSWER, conversation.account_id)
+    rows = Conversation.objects.select_related("account", "recipient", "assignee")
+    return rows.select_for_update(of=("self",), no_key=True).get(pk=conversation.pk)
+
+
+def _audit(
+    action: str, conversation: Conversation, *, by: User, at: datetime, **facts: int | None
+) -> None:
+    chain.write(
+        action, subject=conversation, by=by, at=at, account_id=conversation.account_id, **facts
+    )
