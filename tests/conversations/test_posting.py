@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -25,6 +26,7 @@ from tests import factories
 from tests.conversations import talk
 from tests.conversations.talk import ANNA, BEN, NOON
 from tests.line import Line
+from tests.sending.test_worker_process import wait, workers
 
 SOON = NOON + timedelta(seconds=5)
 LATE = NOON + timedelta(minutes=5)
@@ -382,3 +384,32 @@ def test_who_blocks_between_answer_and_post_gets_nothing(
 
     message.refresh_from_db()
     assert (message.progress, calls(line)) == ("failed", [])
+
+
+@pytest.mark.parametrize(("way", "progress"), [("reply", "uncertain"), ("push", "sent")])
+def test_a_worker_killed_between_post_and_record_leaves_nobody_written_twice(
+    way: str, progress: str, talked: OfficialAccount, line: Line
+) -> None:
+    # LINE takes the message, and keeps the worker waiting for the answer.
+    line.fault("hang_after_acceptance", seconds=8, path=f"/v2/bot/message/{way}")
+    message = answered(talked)
+    if way == "push":
+        no_token()
+    with workers(2) as (first, second):
+        wait(lambda: arrived(line) == ["Today."], "the message is taken")
+        for one in (first, second):
+            one.send_signal(signal.SIGKILL)
+            one.wait()
+    message.refresh_from_db()
+    assert message.progress == "sending"
+    ChatMessage.objects.filter(pk=message.pk).update(leased_until=datetime.now(UTC) - HOUR)
+
+    with workers(1):
+        wait(lambda: _progress(message) == progress, "the message is settled")
+
+    assert arrived(line) == ["Today."]
+    assert len(calls(line)) == (1 if way == "reply" else 2)
+
+
+def _progress(message: ChatMessage) -> str:
+    return ChatMessage.objects.values_list("progress", flat=True).get(pk=message.pk)
