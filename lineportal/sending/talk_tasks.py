@@ -5,7 +5,7 @@ from __future__ import annotations
 from procrastinate.contrib.django import app
 
 from lineportal.conversations import answers, posting
-from lineportal.sending import clock, talker
+from lineportal.sending import clock, naming, talker
 from lineportal.sending.tasks import in_database, places, roads
 
 
@@ -22,6 +22,14 @@ async def post_answers(account_id: int) -> None:
 async def seed_answers(timestamp: int) -> None:
     """Settle what dead workers left in flight, and wake the accounts with something to post."""
     await in_database(_seed)
+
+
+@app.periodic(cron="* * * * * */5")
+@app.task(name="lineportal.ask_profiles", queueing_lock="ask_profiles", lock="ask_profiles")
+async def ask_profiles(timestamp: int) -> None:
+    """Ask LINE for the names of who wrote or became a friend."""
+    while _may_go_on() and await naming.ask(roads, in_database):
+        pass
 
 
 def _may_go_on() -> bool:

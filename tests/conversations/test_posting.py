@@ -20,7 +20,7 @@ from lineportal.conversations import posting, talking
 from lineportal.conversations.models import ChatMessage, Conversation
 from lineportal.conversations.posting import Claimed
 from lineportal.providers.base import Outcome, SendResult
-from lineportal.sending import inbox, stops, talker, worker
+from lineportal.sending import inbox, naming, stops, talker, worker
 from recipients.models import Recipient
 from tests import factories
 from tests.conversations import talk
@@ -384,6 +384,23 @@ def test_who_blocks_between_answer_and_post_gets_nothing(
 
     message.refresh_from_db()
     assert (message.progress, calls(line)) == ("failed", [])
+
+
+def test_who_writes_gets_the_name_of_their_profile(talked: OfficialAccount, line: Line) -> None:
+    async def asked() -> None:
+        roads = worker.Roads()
+        try:
+            await naming.ask(roads, _in_database)
+            await naming.ask(roads, _in_database)
+        finally:
+            await roads.close()
+
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(asyncio.run, asked()).result()
+
+    held = talk.with_(talked)
+    assert (held.name, held.language) == ("Person aaaa", "en")
+    assert len(line.requests("/v2/bot/profile/")) == 2  # one of each person
 
 
 @pytest.mark.parametrize(("way", "progress"), [("reply", "uncertain"), ("push", "sent")])

@@ -287,7 +287,7 @@ class ProviderContract:
 
     def test_a_reply_token_goes_out_where_one_is_taken_and_nowhere_else(self) -> None:
         provider = self.build("http://127.0.0.1:9")
-        answer = replace(self.message, reply_token="token-0001")  # noqa: S106 - of nobody
+        answer = replace(self.message, reply_token="token-0001")
 
         assert provider.takes_reply_tokens <= {"oa"}
         assert "token-0001" not in repr(answer)
