@@ -50,8 +50,9 @@ def due(account_id: int, *, at: datetime, limit: int) -> list[int]:
 
 
 def due_accounts(*, at: datetime) -> list[int]:
-    """Return the ids of active accounts that have something to post now."""
-    rows = _due(at=at).filter(account__is_active=True).order_by("account")
+    """Return the ids of active accounts that have something to post now, and a road for it."""
+    rows = _due(at=at).filter(account__is_active=True, account__roads__service=Service.OA)
+    rows = rows.order_by("account")
     return list(rows.values_list("account", flat=True).distinct())
 
 
