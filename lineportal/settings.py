@@ -259,7 +259,7 @@ DESK_RECENT_DAYS = 14  # how long a decided version stays on the desk unsearched
 # --- work
 
 PROCRASTINATE_ON_APP_READY = None
-PROCRASTINATE_IMPORT_PATHS = ["lineportal.sending.tasks"]
+PROCRASTINATE_IMPORT_PATHS = ["lineportal.sending.tasks", "lineportal.sending.talk_tasks"]
 
 # --- console
 

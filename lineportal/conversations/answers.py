@@ -40,6 +40,7 @@ def queue(
     at: datetime,
     author: User | None = None,
     cause: str = "",
+    again_of: ChatMessage | None = None,
 ) -> ChatMessage:
     """Keep a message object of LINE's as to be sent in a conversation; return its row.
 
@@ -57,6 +58,7 @@ def queue(
         content=dict(content),
         author=author,
         cause=cause,
+        again_of=again_of,
         progress=Progress.WAITING,
         reference=uuid.uuid4(),
         occurred_at=at,

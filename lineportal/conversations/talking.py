@@ -12,7 +12,7 @@ from lineportal.accounts import access
 from lineportal.accounts.models import Service
 from lineportal.audit import chain
 from lineportal.conversations import answers
-from lineportal.conversations.models import CannedAnswer, ChatMessage, Conversation
+from lineportal.conversations.models import CannedAnswer, ChatMessage, Conversation, Progress
 from recipients.intake import Invalid
 from recipients.models import FriendStatus
 from templates_app import content
@@ -62,12 +62,17 @@ def barred(conversation: Conversation, *, at: datetime) -> str:
         )
     if all(road.service != Service.OA for road in conversation.account.roads.all()):
         return _("The account has no road for two-way messages; a manager can add one.")
-    if not has_token(conversation, at=at) and not is_open_to_pushes(conversation, at=at):
-        return _(
-            "This person is no friend and wrote nothing for seven days; LINE would drop the"
-            " message. Wait until they write again."
-        )
-    return ""
+    return "" if has_token(conversation, at=at) else closed_to_pushes(conversation, at=at)
+
+
+def closed_to_pushes(conversation: Conversation, *, at: datetime) -> str:
+    """Return why no push is shown to this person now, as a sentence; blank: one is."""
+    if is_open_to_pushes(conversation, at=at):
+        return ""
+    return _(
+        "This person is no friend and wrote nothing for seven days; LINE would drop the"
+        " message. Wait until they write again."
+    )
 
 
 @transaction.atomic
@@ -89,13 +94,54 @@ def answer(conversation: Conversation, text: str, *, by: User, at: datetime) -> 
     if reason := barred(conversation, at=at):
         raise CannotAnswer(reason)
     message = answers.say(conversation, text, at=at, author=by)
+    _is_answered(conversation, by=by, at=at)
+    _audit("conversation.answer", conversation, by=by, at=at, chat_message=message.pk)
+    return message
+
+
+@transaction.atomic
+def send_again(
+    message: ChatMessage, *, by: User, at: datetime, saw_risk: bool = False
+) -> ChatMessage:
+    """Queue once more what failed, was refused or is uncertain, and return the new row.
+
+    An uncertain one may arrive twice: `saw_risk` says that the person knows.
+    Raises PermissionDenied, CannotAnswer.
+    """
+    conversation = _locked(message.conversation, by)
+    message = ChatMessage.objects.get(pk=message.pk)
+    if message.progress not in (Progress.FAILED, Progress.REFUSED, Progress.UNCERTAIN):
+        raise CannotAnswer(_("Only what failed, was refused or is uncertain can be sent again."))
+    if ChatMessage.objects.filter(again_of=message).exists():
+        raise CannotAnswer(_("This was sent again already; look at the newer message."))
+    if message.content is None or message.emptied_at is not None:
+        raise CannotAnswer(_("The words of this message are no longer kept; write it anew."))
+    if message.progress == Progress.UNCERTAIN and not saw_risk:
+        raise CannotAnswer(
+            _("This may have arrived already. Confirm that the customer may get it twice.")
+        )
+    if reason := barred(conversation, at=at):
+        raise CannotAnswer(reason)
+    again = answers.queue(conversation, message.content, at=at, author=by, again_of=message)
+    _is_answered(conversation, by=by, at=at)
+    _audit(
+        "conversation.send_again",
+        conversation,
+        by=by,
+        at=at,
+        chat_message=message.pk,
+        again=again.pk,
+        saw_risk=int(saw_risk),
+    )
+    return again
+
+
+def _is_answered(conversation: Conversation, *, by: User, at: datetime) -> None:
     conversation.unread = 0
     conversation.handed_over_at = conversation.handed_over_at or at
     conversation.assignee = conversation.assignee or by
     conversation.state = Conversation.State.OPEN
     conversation.save(update_fields=["unread", "handed_over_at", "assignee", "state"])
-    _audit("conversation.answer", conversation, by=by, at=at, chat_message=message.pk)
-    return message
 
 
 def answer_canned(

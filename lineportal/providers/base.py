@@ -70,7 +70,8 @@ class OutgoingMessage:
     for catalogue content `{"templateKey", "body"}`, where `is_catalogue` is set), or for a
     provider that `draws_itself` the approved content.
     `reference` identifies the attempt: delivery tag, retry key or message id. `unit` is the
-    stable name under which LINE counts this template.
+    stable name under which LINE counts this template. With a `reply_token` it answers what the
+    person just did, where the provider `takes_reply_tokens`; the token is good once.
     """
 
     service: str  # "lon" or "oa"
@@ -79,6 +80,7 @@ class OutgoingMessage:
     reference: UUID
     unit: str = ""
     is_catalogue: bool = False
+    reply_token: str = field(default="", repr=False)
 
 
 @dataclass(slots=True)
@@ -217,6 +219,9 @@ class Provider(ABC):
     ceiling_per_second: ClassVar[int]  # the provider's own rate limit per endpoint
     default_rate: ClassVar[int]  # messages a second, where an account names none
     may_repeat: ClassVar[frozenset[str]] = frozenset()  # services with an idempotency key
+    # Services in which an answer goes by a reply token. REFUSED with the code
+    # "invalid_reply_token": surely not sent. No key makes such a call repeatable.
+    takes_reply_tokens: ClassVar[frozenset[str]] = frozenset()
     draws_itself: ClassVar[bool] = False  # it is given content, not our drawing of it
     # Counted days begin at this offset from UTC, in hours; None: it counts none for us.
     counts_in_zone: ClassVar[int | None] = None

@@ -113,7 +113,7 @@ class EightByEightProvider(Provider):
 
     def wire(self, message: OutgoingMessage) -> WireRequest:
         content = _object(message.body.encode(errors="replace"))
-        if message.service != "lon" or "title" not in content:
+        if message.service != "lon" or message.reply_token or "title" not in content:
             raise CannotWire("8x8 takes notifications made of the fields of the editor only.")
         if not _E164.fullmatch(message.address):
             raise CannotWire("8x8 takes a phone number with its plus sign only.")

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
+from datetime import timedelta
+
+REPEAT_LIFE = timedelta(hours=23)  # LINE keeps a retry key for 24 hours
 
 
 class Outcome(enum.StrEnum):
@@ -36,3 +39,6 @@ class SendResult:
     detail: str = ""
     scope: FaultScope = FaultScope.MESSAGE
     retry_after_seconds: float | None = None
+    # The provider's ids of the messages that it took, and what quotes the first of them.
+    message_ids: tuple[str, ...] = ()
+    quote_token: str = ""

@@ -11,6 +11,7 @@ from django.db import connection
 
 from lineportal.accounts.models import Road
 from lineportal.providers import PROVIDERS
+from lineportal.providers.outcomes import REPEAT_LIFE
 from lineportal.sending import own_history, policies, windows
 from lineportal.sending.models import Campaign, Message, Policy
 from lineportal.sending.statuses import SOURCES, Status
@@ -19,7 +20,6 @@ from templates_app.models import State
 
 _CLAIMS = 1_279_869_252  # "LINE"; the first half of the advisory lock of a road's claims
 LEASE = timedelta(seconds=30)  # of a claim, and of a row in flight beyond the provider's time-out
-REPEAT_LIFE = timedelta(hours=23)  # LINE keeps a retry key for 24 hours
 
 
 @dataclass(slots=True)

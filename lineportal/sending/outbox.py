@@ -23,8 +23,9 @@ from django.utils.translation import gettext as _
 from lineportal.accounts.models import Road
 from lineportal.providers import PROVIDERS
 from lineportal.providers.base import Outcome, SendResult
+from lineportal.providers.outcomes import REPEAT_LIFE
 from lineportal.sending import due, pacing, stops
-from lineportal.sending.due import LEASE, REPEAT_LIFE, Claimed
+from lineportal.sending.due import LEASE, Claimed
 from lineportal.sending.models import Lease, Message, Stroke
 from lineportal.sending.statuses import SOURCES, Status
 

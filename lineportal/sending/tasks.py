@@ -86,7 +86,7 @@ class Places:
 
 places = Places()
 _pool = ThreadPoolExecutor(THREADS, thread_name_prefix="database")
-_roads = worker.Roads()
+roads = worker.Roads()
 _passer = passing.Passer()
 _draining: set[int] = set()  # roads that a lane in this process serves now
 
@@ -106,7 +106,7 @@ async def in_database(function: Callable[..., Result], *args: Any, **kw: Any) ->
 
 async def close() -> None:
     """Close the sessions with providers and bots, and every thread's database connection."""
-    await _roads.close()
+    await roads.close()
     await _passer.close()
     loop = asyncio.get_running_loop()
     barrier = asyncio.gather(
@@ -127,7 +127,7 @@ async def drain_road(road_id: int, lane: int) -> None:
         return  # the other lane is for another process, so that one can be killed; see seed_lanes
     _draining.add(road_id)
     try:
-        while await worker.drain(road_id, _roads, in_database):
+        while await worker.drain(road_id, roads, in_database):
             if not places.may_be_kept():
                 await in_database(lanes.wake_road, road_id)
                 return

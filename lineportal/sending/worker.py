@@ -29,8 +29,9 @@ class RoadWork:
         self.road = road
         self._in_database = in_database
         self._clock = clock.Follower()
-        self._session = http.session(connections=CONNECTIONS)
-        self._posting = Posting(provider, self._session, self._record)
+        self.provider = provider
+        self.session = http.session(connections=CONNECTIONS)
+        self._posting = Posting(provider, self.session, self._record)
         self._sender = Sender(provider, self._posting, self._clock, self._reserve_now, in_database)
 
     async def turn(self) -> bool:
@@ -54,7 +55,7 @@ class RoadWork:
         """Give back what is not begun, end what is, and write its results."""
         await self._sender.close()
         await self._posting.close()
-        await self._session.close()
+        await self.session.close()
 
     async def _record(self, sent: list[Sent]) -> bool:
         return await self._in_database(self._record_now, sent)

@@ -285,6 +285,19 @@ class ProviderContract:
         assert (path, body) == (wire.path, wire.body)
         assert wire.headers.items() <= headers.items()
 
+    def test_a_reply_token_goes_out_where_one_is_taken_and_nowhere_else(self) -> None:
+        provider = self.build("http://127.0.0.1:9")
+        answer = replace(self.message, reply_token="token-0001")
+
+        assert provider.takes_reply_tokens <= {"oa"}
+        assert "token-0001" not in repr(answer)
+        if answer.service in provider.takes_reply_tokens:
+            assert json.loads(provider.wire(answer).body)
+            assert b'"replyToken":"token-0001"' in provider.wire(answer).body
+        else:
+            with pytest.raises(CannotWire):
+                provider.wire(answer)
+
     @pytest.mark.parametrize("status", [200, 400, 401, 422, 429, 500])
     def test_no_secret_or_number_comes_back(self, status: int) -> None:
         spaced = f"{PHONE[:3]} (0){PHONE[3:5]}-{PHONE[5:8]}.{PHONE[8:]}"

@@ -61,6 +61,12 @@ class Conversation(models.Model):
                 condition=Q(assignee__isnull=False),
                 name="talk_of_assignee",
             ),
+            # Whose profile was never asked for
+            models.Index(
+                fields=["id"], condition=Q(profile_at__isnull=True), name="talk_without_profile"
+            ),
+            # Who wrote lately, so that an old profile is asked for again
+            models.Index(fields=["last_heard_at"], name="talk_last_heard"),
             # Unread counts of the inbox and of the side bar
             models.Index(fields=["account"], condition=Q(unread__gt=0), name="talk_unread"),
         ]
@@ -146,10 +152,15 @@ class ChatMessage(models.Model):
     cause = models.CharField(max_length=20, blank=True)  # why the machine spoke, in one word
     progress = models.CharField(max_length=9, choices=Progress, blank=True)
     way = models.CharField(max_length=5, choices=Way, blank=True)
+    # What did not arrive, or maybe not, and is sent anew by this one; a person asked for it.
+    again_of = models.OneToOneField(
+        "self", models.SET_NULL, null=True, blank=True, related_name="again"
+    )
     reference = models.UUIDField(null=True, blank=True, unique=True)  # retry key of its push
     attempts = models.PositiveSmallIntegerField(default=0)
     next_at = models.DateTimeField(null=True, blank=True)  # when it is tried (again)
     leased_until = models.DateTimeField(null=True, blank=True)  # while one worker posts it
+    # The first push that may have arrived; null again where it surely did not.
     first_tried_at = models.DateTimeField(null=True, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True)
     http_status = models.PositiveSmallIntegerField(null=True, blank=True)
@@ -183,6 +194,12 @@ class ChatMessage(models.Model):
                 fields=["account", "next_at"],
                 condition=Q(progress__in=["waiting", "sending"]),
                 name="talk_waiting",
+            ),
+            # What keeps a later message of a conversation waiting, and what a dead worker left
+            models.Index(
+                fields=["conversation", "id"],
+                condition=Q(progress__in=["waiting", "sending"]),
+                name="talk_first_to_post",
             ),
             # Retention: what is not emptied yet, oldest first
             models.Index(

@@ -62,6 +62,7 @@ class InfobipProvider(Provider):
     sender_setting = "sender"
     key_setting = "api_key"
     webhook_settings = inbound.NAMES
+    takes_reply_tokens = frozenset({"oa"})  # of an expired one Infobip makes a usual message
     ceiling_per_second = 1000  # none is documented
     default_rate = 50
 
@@ -92,7 +93,12 @@ class InfobipProvider(Provider):
         to = message.address.removeprefix("+") if message.service == "lon" else message.address
         if not _ADDRESSES[message.service].fullmatch(message.address):
             raise CannotWire("The address is no phone number in E.164, or no LINE user id.")
+        if message.reply_token and message.service != "oa":
+            raise CannotWire("A notification answers nobody.")
         try:
+            token = (
+                f'"replyToken":{json.dumps(message.reply_token)},' if message.reply_token else ""
+            )
             content = bubble.recased(
                 json.loads(message.body),
                 service=message.service,
@@ -101,7 +107,7 @@ class InfobipProvider(Provider):
             text = (
                 f'{self._before}"destinations":[{{"to":"{to}",'
                 f'"messageId":"{message.reference.hex}"}}],'
-                f'"content":{json.dumps(content, ensure_ascii=False)}{self._after}'
+                f'{token}"content":{json.dumps(content, ensure_ascii=False)}{self._after}'
             ).encode()
         except (ValueError, RecursionError) as error:
             raise CannotWire("The message is no JSON that could be sent.") from error

@@ -7,6 +7,7 @@ first row that fits counts. Source: LINE Developers, the two references, "Error 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,9 @@ from lineportal.providers.outcomes import FaultScope, Outcome, SendResult
 NOTIFICATIONS = frozenset({"flexible", "templated"})
 SENDS = NOTIFICATIONS | {"push", "reply"}
 _COUNT = frozenset({"count"})
+_TOLD_IDS = frozenset({"push", "reply"})  # calls whose answers hold the ids of messages
+_MOST_SENT = 5  # messages of one call
+_ID, _TOKEN = re.compile("[!-~]{1,100}"), re.compile("[!-~]{1,200}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +211,7 @@ def result(
     request_id = id_in(headers)
     if status in (200, 202) and answer.body == b"{}":  # all but a few
         return SendResult(Outcome.ACCEPTED, http_status=status, request_id=request_id)
+    sent = _sent(answer.body) if call in _TOLD_IDS and status in (200, 202, 409) else {}
     words = words_of(answer.body)
     means = meaning(call, status, words, is_token_fixed=is_token_fixed)
     if means.code == "repeat":
@@ -219,7 +224,22 @@ def result(
         detail=told(means.sentence, words, hidden=hidden),
         scope=means.scope,
         retry_after_seconds=(http.wait_of(headers) if means.outcome is Outcome.THROTTLED else None),
+        message_ids=tuple(sent),
+        quote_token=next(iter(sent.values()), ""),
     )
+
+
+def _sent(body: bytes) -> dict[str, str]:
+    """Return the quote tokens of the messages that were taken, by LINE's id of each."""
+    try:
+        listed = json.loads(body)["sentMessages"]
+        return {
+            each["id"]: each["quoteToken"] if _TOKEN.fullmatch(each.get("quoteToken", "")) else ""
+            for each in listed[:_MOST_SENT]
+            if _ID.fullmatch(each["id"])
+        }
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return {}
 
 
 def told(sentence: str, words: Words | str, *, hidden: Iterable[str]) -> str:

@@ -53,6 +53,7 @@ class LineProvider(Provider):
     ceiling_per_second = 2000
     default_rate = 500
     may_repeat = frozenset({"oa"})
+    takes_reply_tokens = frozenset({"oa"})
     counts_in_zone = 9
 
     def __init__(self, credentials: Mapping[str, str], **options: Any) -> None:
@@ -81,7 +82,10 @@ class LineProvider(Provider):
             except CannotWire as problem:
                 return _unsaid(problem)
         return await self._line.send(
-            session, sends.call_of(message), request, hidden=(message.address,)
+            session,
+            sends.call_of(message),
+            request,
+            hidden=tuple(filter(None, (message.address, message.reply_token))),
         )
 
     async def reply(

@@ -29,13 +29,17 @@ _REPLY_TOKEN = re.compile("[!-~]{1,200}")
 def call_of(message: OutgoingMessage) -> str:
     """Return which of LINE's calls carries this message."""
     if message.service == "oa":
-        return "push"
+        return "reply" if message.reply_token else "push"
     return "templated" if message.is_catalogue else "flexible"
 
 
 def outgoing(message: OutgoingMessage) -> WireRequest:
-    """Return the request of a notification or a push. Raises CannotWire."""
+    """Return the request of a notification, a push or a reply. Raises CannotWire."""
     # The message object is JSON already; it is set into the request as it stands.
+    if message.reply_token and message.service != "oa":
+        raise CannotWire("A notification answers nobody.")
+    if message.reply_token:
+        return reply(message.reply_token, [message.body])
     unit = f',"customAggregationUnits":["{message.unit}"]' if message.unit else ""
     call, address = call_of(message), message.address
     if call == "push":

@@ -1,0 +1,43 @@
+"""What workers run for conversations; like all jobs, twice or at the same time without harm."""
+
+from __future__ import annotations
+
+from procrastinate.contrib.django import app
+
+from lineportal.conversations import answers, posting
+from lineportal.sending import clock, naming, talker
+from lineportal.sending.tasks import in_database, places, roads
+
+
+@app.task(name=answers.POST)
+async def post_answers(account_id: int) -> None:
+    """Post what waits in the conversations of an account."""
+    if await talker.post(account_id, roads, in_database, may_go_on=_may_go_on):
+        await in_database(answers.wake, account_id)
+
+
+# No lock of its own, which a dead worker would hold until its jobs are put back.
+@app.periodic(cron="* * * * * *")
+@app.task(name="lineportal.seed_answers", queueing_lock="seed_answers")
+async def seed_answers(timestamp: int) -> None:
+    """Settle what dead workers left in flight, and wake the accounts with something to post."""
+    await in_database(_seed)
+
+
+@app.periodic(cron="* * * * * */5")
+@app.task(name="lineportal.ask_profiles", queueing_lock="ask_profiles", lock="ask_profiles")
+async def ask_profiles(timestamp: int) -> None:
+    """Ask LINE for the names of who wrote or became a friend."""
+    while _may_go_on() and await naming.ask(roads, in_database):
+        pass
+
+
+def _may_go_on() -> bool:
+    return not places.is_closing
+
+
+def _seed() -> None:
+    at = clock.now()
+    posting.sweep(at=at)
+    for account_id in talker.due_accounts(at=at):
+        answers.wake(account_id)
