@@ -10,8 +10,9 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from lineportal.accounts import access
-from lineportal.console import lists, reconciliation_desk
+from lineportal.console import conversations_desk, lists, reconciliation_desk
 from lineportal.console.base import user_of
+from lineportal.conversations import talking
 from lineportal.sending import counting, incidents, reports, stops
 from lineportal.sending.models import Campaign, Message
 from lineportal.sending.statuses import Status
@@ -74,6 +75,16 @@ def _item(title: Any, icon: str, view: str, permission: str) -> dict[str, Any]:
 def navigation(request: HttpRequest) -> list[dict[str, Any]]:
     """Return the side bar, in the order of the work."""
     return [
+        {
+            "title": _("Conversations"),
+            "separator": False,
+            "items": [
+                {
+                    **_item(_("Inbox"), "forum", "conversations", talking.VIEW),
+                    "badge": conversations_desk.unread_badge(request),
+                },
+            ],
+        },
         {
             "title": _("Work"),
             "separator": False,

@@ -6,11 +6,17 @@ from django.urls import URLPattern, URLResolver
 from django.utils.translation import gettext_lazy as _
 from unfold.sites import UnfoldAdminSite
 
-from lineportal.console import review_desk, template_thread
+from lineportal.console import conversation_page, conversations_desk, review_desk, template_thread
 
 
 class ConsoleSite(UnfoldAdminSite):  # type: ignore[misc]
     index_title = _("Overview")
 
     def get_urls(self) -> list[URLPattern | URLResolver]:
-        return [*review_desk.urls(self), *template_thread.urls(self), *super().get_urls()]
+        return [
+            *review_desk.urls(self),
+            *template_thread.urls(self),
+            *conversations_desk.urls(self),
+            *conversation_page.urls(self),
+            *super().get_urls(),
+        ]

@@ -41,12 +41,14 @@ def queue(
     author: User | None = None,
     cause: str = "",
     again_of: ChatMessage | None = None,
+    reference: uuid.UUID | None = None,
 ) -> ChatMessage:
     """Keep a message object of LINE's as to be sent in a conversation; return its row.
 
     Without an `author` the machine says it, and `cause` is why, in one word. The caller has the
-    conversation locked and has asked whether it may be said. It is posted in the order of ids, one
-    at a time for each conversation.
+    conversation locked and has asked whether it may be said; a `reference` that it gives is the
+    retry key, and no other message's. It is posted in the order of ids, one at a time for each
+    conversation.
     """
     text = str(content.get("text") or content.get("altText") or "")
     message = ChatMessage.objects.create(
@@ -60,7 +62,7 @@ def queue(
         cause=cause,
         again_of=again_of,
         progress=Progress.WAITING,
-        reference=uuid.uuid4(),
+        reference=reference or uuid.uuid4(),
         occurred_at=at,
         next_at=at,
     )
@@ -72,7 +74,14 @@ def queue(
 
 
 def say(
-    conversation: Conversation, text: str, *, at: datetime, author: User | None, cause: str = ""
+    conversation: Conversation,
+    text: str,
+    *,
+    at: datetime,
+    author: User | None,
+    cause: str = "",
+    reference: uuid.UUID | None = None,
 ) -> ChatMessage:
     """Keep a text as to be sent; see `queue`."""
-    return queue(conversation, {"type": "text", "text": text}, at=at, author=author, cause=cause)
+    words = {"type": "text", "text": text}
+    return queue(conversation, words, at=at, author=author, cause=cause, reference=reference)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from datetime import datetime, timedelta
 
 from django.contrib.auth.models import User
@@ -76,12 +77,24 @@ def closed_to_pushes(conversation: Conversation, *, at: datetime) -> str:
 
 
 @transaction.atomic
-def answer(conversation: Conversation, text: str, *, by: User, at: datetime) -> ChatMessage:
+def answer(
+    conversation: Conversation,
+    text: str,
+    *,
+    by: User,
+    at: datetime,
+    reference: uuid.UUID | None = None,
+) -> ChatMessage:
     """Queue a text for the customer and return its row; the conversation is the person's now.
 
+    Under a `reference` it is queued once: the second press of a button finds the first one's row.
     Raises PermissionDenied, Invalid, CannotAnswer.
     """
     conversation = _locked(conversation, by)
+    if reference and (said := ChatMessage.objects.filter(reference=reference).first()):
+        if said.conversation_id != conversation.pk:
+            raise Invalid("reference", _("Load the page again, and send the answer from there."))
+        return said
     text = text.replace("\r\n", "\n").strip()
     if not text or not content.is_storable(text):
         raise Invalid("text", _("Write the text of the answer."))
@@ -93,7 +106,7 @@ def answer(conversation: Conversation, text: str, *, by: User, at: datetime) -> 
         )
     if reason := barred(conversation, at=at):
         raise CannotAnswer(reason)
-    message = answers.say(conversation, text, at=at, author=by)
+    message = answers.say(conversation, text, at=at, author=by, reference=reference)
     _is_answered(conversation, by=by, at=at)
     _audit("conversation.answer", conversation, by=by, at=at, chat_message=message.pk)
     return message
@@ -145,12 +158,17 @@ def _is_answered(conversation: Conversation, *, by: User, at: datetime) -> None:
 
 
 def answer_canned(
-    conversation: Conversation, canned: CannedAnswer, *, by: User, at: datetime
+    conversation: Conversation,
+    canned: CannedAnswer,
+    *,
+    by: User,
+    at: datetime,
+    reference: uuid.UUID | None = None,
 ) -> ChatMessage:
     """Queue a canned answer as the person's own; see `answer`."""
     if canned.account_id != conversation.account_id or not canned.is_on:
         raise Invalid("canned", _("Choose a canned answer of this account that is in use."))
-    return answer(conversation, canned.text, by=by, at=at)
+    return answer(conversation, canned.text, by=by, at=at, reference=reference)
 
 
 def mark_read(conversation: Conversation, *, by: User) -> None:

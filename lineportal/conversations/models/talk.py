@@ -6,11 +6,13 @@ from typing import ClassVar
 
 import pgtrigger
 from django.conf import settings
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from lineportal.accounts.models import OfficialAccount
+from lineportal.conversations.models.grams import Grams
 from recipients.models import Recipient
 
 
@@ -69,6 +71,8 @@ class Conversation(models.Model):
             models.Index(fields=["last_heard_at"], name="talk_last_heard"),
             # Unread counts of the inbox and of the side bar
             models.Index(fields=["account"], condition=Q(unread__gt=0), name="talk_unread"),
+            # Search by words of a name
+            GinIndex(Grams(models.F("name")), name="talk_names"),
         ]
         triggers: ClassVar = [
             pgtrigger.Trigger(
@@ -207,6 +211,8 @@ class ChatMessage(models.Model):
                 condition=Q(emptied_at__isnull=True),
                 name="talk_with_words",
             ),
+            # Search by words of what was said
+            GinIndex(Grams(models.F("text")), name="talk_words"),
         ]
         triggers: ClassVar = [
             pgtrigger.Trigger(
