@@ -1,6 +1,7 @@
 """Two-way talk: conversations and what was said, files, and what is answered by itself."""
 
 from lineportal.conversations.models.answering import Answering, AnswerRule, CannedAnswer
+from lineportal.conversations.models.linking import LinkOffer
 from lineportal.conversations.models.media import Media, MediaPart
 from lineportal.conversations.models.talk import (
     ChatMessage,
@@ -17,6 +18,7 @@ __all__ = [
     "CannedAnswer",
     "ChatMessage",
     "Conversation",
+    "LinkOffer",
     "Media",
     "MediaPart",
     "MessageKind",
