@@ -86,6 +86,7 @@ INSTALLED_APPS = [
     "lineportal.sending",
     "lineportal.simulator",
     "lineportal.demo",
+    "lineportal.customers",
     "lineportal.console.apps.ConsoleAdminConfig",
     "lineportal.console.apps.ConsoleConfig",
 ]

@@ -10,6 +10,7 @@ urlpatterns = [
     path("readyz", health.ready, name="ready"),
     path("metrics", health.metrics, name="metrics"),
     path("api/", include("lineportal.api.urls")),
+    path("link/", include("lineportal.customers.urls")),
     path("webhooks/", include("lineportal.webhooks.urls")),
     path("", admin.site.urls),
 ]

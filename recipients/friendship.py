@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import reduce
@@ -12,7 +12,7 @@ from django.db import transaction
 from django.db.models import Q
 
 from lineportal.accounts.models import OfficialAccount
-from recipients import consent
+from recipients import consent, linking
 from recipients.models import ConsentRecord, FriendStatus, Recipient, Source
 
 STATUS_AFTER = {"follow": FriendStatus.FRIEND, "unfollow": FriendStatus.BLOCKED}
@@ -57,6 +57,7 @@ def apply_all(
     in_order = sorted(told, key=lambda one: (one.occurred_at, one.event_id))
     keys = {(one.account_id, one.line_user_id) for one in in_order}
     people = _locked(keys.union(besides), at=at)
+    numbers = _numbers_of([people[key] for key in keys])
     changed, entries = [], []
     for one in in_order:
         recipient = people[one.account_id, one.line_user_id]
@@ -79,10 +80,27 @@ def apply_all(
             entries.append(consent.entry(recipient, consent.FRIEND, value, statement))
             consent.assign(recipient, consent.FRIEND, value, statement)
             changed.append(one)
+            # LINE drops what goes to the number of who blocked, too.
+            linked = numbers.get(recipient.pk)
+            if linked and (entry := linking.stated(linked, value, statement)):
+                entries.append(entry)
     ConsentRecord.objects.bulk_create(entries)
     touched = {entry.recipient_id: entry.recipient for entry in entries}
     Recipient.objects.bulk_update(touched.values(), _FIELDS)
     return changed
+
+
+def _numbers_of(people: Sequence[Recipient]) -> dict[int, Recipient]:
+    """Return the rows of the numbers linked to these LINE users, locked, by the user's row.
+
+    Asked with the users locked, so that no link can be made meanwhile.
+    """
+    pairs = linking.open_links().filter(user_recipient__in=people)
+    user_of = dict(pairs.values_list("phone_recipient", "user_recipient"))
+    if not user_of:
+        return {}
+    rows = Recipient.objects.filter(pk__in=user_of).order_by("pk").select_for_update()
+    return {user_of[row.pk]: row for row in rows}
 
 
 def _locked(keys: set[tuple[int, str]], *, at: datetime) -> dict[tuple[int, str], Recipient]:
@@ -101,5 +119,10 @@ def _locked(keys: set[tuple[int, str]], *, at: datetime) -> dict[tuple[int, str]
         ignore_conflicts=True,
     )
     wanted = reduce(or_, (Q(account=pk, line_user_id__in=ids) for pk, ids in of_accounts.items()))
-    rows = Recipient.objects.filter(wanted).order_by("pk").select_for_update()
-    return {(row.account_id, str(row.line_user_id)): row for row in rows}
+    # With the numbers linked to them, in one order: who links two people locks both.
+    linked = linking.open_links().filter(
+        user_recipient__in=Recipient.objects.filter(wanted).values("pk")
+    )
+    numbers = list(linked.values_list("phone_recipient", flat=True))
+    rows = Recipient.objects.filter(wanted | Q(pk__in=numbers)).order_by("pk").select_for_update()
+    return {(row.account_id, row.line_user_id): row for row in rows if row.line_user_id}

@@ -15,8 +15,8 @@ from django.utils.translation import gettext as _
 
 from lineportal.accounts import access
 from lineportal.audit import chain
-from recipients import consent, erasure, intake, siblings
-from recipients.models import Recipient, Source
+from recipients import consent, erasure, intake, link_codes, linking, siblings
+from recipients.models import LinkEnd, Recipient, Source
 
 REASSIGN = "recipients.reassign_recipient"
 REASON_LIMIT = 200  # characters
@@ -111,6 +111,9 @@ def _rows(
 
 def _hand_over(former: Recipient, *, at: datetime, by: User | None, source: Source) -> Reassigned:
     phone, country = former.phone, former.phone_country
+    # A LINE user was linked to whoever had the number then.
+    linking.end_all([former.pk], at=at, by=by, reason=LinkEnd.REASSIGNED)
+    link_codes.forget(former)
     former.former_phone, former.phone, former.phone_country = phone, None, ""
     former.phone_since = None
     former.updated_at = at

@@ -89,6 +89,9 @@ class PolicyIn(serializers.Serializer[Any]):
     trigger_minutes = serializers.IntegerField(
         required=False, allow_null=True, help_text="The oldest trigger that is told; null: off."
     )
+    link_days = serializers.IntegerField(
+        required=False, help_text="So long a number's link to a LINE user is sent by."
+    )
     refused_percent = serializers.IntegerField(required=False)
     uncertain_percent = serializers.IntegerField(required=False)
     count_tolerance = serializers.IntegerField(

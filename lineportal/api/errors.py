@@ -26,7 +26,7 @@ from lineportal.sending import (
     stops,
     subject_access,
 )
-from recipients import imports, intake, purposes, requests
+from recipients import imports, intake, link_codes, linking, purposes, requests
 from templates_app import attachments, content, drafting, thread, waivers, workflow
 
 # What the rooms below refuse with, and how HTTP says it.
@@ -45,6 +45,9 @@ CONFLICTS: dict[type[Exception], str] = {
     routing.AccountExists: "exists",
     roads.RoadExists: "exists",
     incidents.AlreadyClosed: "wrong_state",
+    linking.StandsAgainst: "exists",
+    linking.AlreadyEnded: "wrong_state",
+    link_codes.TooManyCodes: "wrong_state",
     requests.AlreadyOpen: "exists",
     requests.NotDone: "wrong_state",
     requests.NotOpen: "wrong_state",

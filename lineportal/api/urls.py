@@ -14,6 +14,7 @@ from lineportal.api import (
     errors,
     forwarding,
     imports,
+    links,
     messages,
     recipients,
     requests,
@@ -30,6 +31,7 @@ router.register("catalogue", catalogue.Catalogue, basename="catalogue")
 router.register("recipients/imports", imports.Imports, basename="import")
 router.register("recipients", recipients.Recipients, basename="recipient")
 router.register("suppressions", suppressions.Suppressions, basename="suppression")
+router.register("links", links.Links, basename="link")
 router.register("audiences", audiences.Audiences, basename="audience")
 router.register("subject-requests", requests.SubjectRequests, basename="subject-request")
 router.register("campaigns", campaigns.Campaigns, basename="campaign")

@@ -34,7 +34,7 @@ from lineportal.sending import (
     subject_access,
 )
 from lineportal.sending import messages as sending_messages
-from recipients import imports, intake, purposes, requests, reveals
+from recipients import imports, intake, link_codes, linking, purposes, requests, reveals
 from templates_app import (
     attachments,
     catalogue,
@@ -69,6 +69,9 @@ REFUSALS = (
     imports.NotWaiting,
     purposes.MissingPurpose,
     incidents.AlreadyClosed,
+    linking.StandsAgainst,
+    linking.AlreadyEnded,
+    link_codes.TooManyCodes,
     requests.AlreadyOpen,
     requests.NotDone,
     requests.NotOpen,

@@ -96,7 +96,7 @@ class PolicyForm(forms.ModelForm[Policy]):
         model = Policy
         fields = ("account", "canary_size", "second_key_above", "refused_percent",
                   "uncertain_percent", "cap_messages", "cap_days", "marketing_cap_messages",
-                  "marketing_cap_days", "cooling_off_days", "trigger_minutes",
+                  "marketing_cap_days", "cooling_off_days", "trigger_minutes", "link_days",
                   *policies.TOLERANCES)  # fmt: skip
 
     def __init__(self, *args: Any, **kw: Any) -> None:

@@ -126,6 +126,12 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
                     "recipients.view_suppression",
                 ),
                 _item(
+                    _("Links to decide"),
+                    "link",
+                    "recipients_linkconflict_changelist",
+                    "recipients.view_linkconflict",
+                ),
+                _item(
                     _("Audiences"),
                     "filter_alt",
                     "sending_savedaudience_changelist",

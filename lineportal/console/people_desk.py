@@ -19,7 +19,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from lineportal.accounts import access
-from lineportal.console import figures, ledger_acts, privacy_acts
+from lineportal.console import figures, ledger_acts, link_acts, privacy_acts
 from lineportal.console.base import ActForm, Desk, user_of
 from lineportal.console.lists import AccountFilter
 from lineportal.sending import audience, forgetting, proofs
@@ -120,12 +120,14 @@ class RecipientDesk(Desk):
     act_labels: ClassVar[dict[str, Any]] = {
         **ledger_acts.LABELS,
         **privacy_acts.LABELS,
+        **link_acts.LABELS,
         "erase": gettext_lazy("Forget this person"),
     }
     act_forms: ClassVar[dict[str, type[ActForm]]] = {
         "erase": EraseForm,
         **ledger_acts.FORMS,
         **privacy_acts.FORMS,
+        **link_acts.FORMS,
     }
     act_notes: ClassVar[dict[str, Any]] = {
         "erase": gettext_lazy(
@@ -134,6 +136,7 @@ class RecipientDesk(Desk):
         ),
         **ledger_acts.NOTES,
         **privacy_acts.NOTES,
+        **link_acts.NOTES,
     }
     grave_act = frozenset({"erase", "reassign"})
 
@@ -244,6 +247,7 @@ class RecipientDesk(Desk):
         if obj.erased_at:
             return []
         acts = [*ledger_acts.available(obj, user), *privacy_acts.available(obj, user)]
+        acts += link_acts.available(obj, user)
         return acts + (["erase"] if user.has_perm(erasure.ERASE) else [])
 
     def panel(self, obj: Any, request: HttpRequest) -> dict[str, Any]:
@@ -275,6 +279,7 @@ class RecipientDesk(Desk):
             ],
             "templates_to_ask": approved.order_by("key", "-version")[:100],
             "asked_for": asked_for,
+            **link_acts.panel(obj, user_of(request), at=at),
             **ledger_acts.panel(obj, user_of(request), at=at),
             "messages_sent": obj.messages.select_related("campaign").order_by("-id")[:20],
         }
@@ -284,6 +289,8 @@ class RecipientDesk(Desk):
             return forgetting.erase(obj, at=timezone.now(), by=user_of(request), **details)
         if act == "reveal":
             return privacy_acts.reveal(self, obj, request, **details)
+        if act in link_acts.LABELS:
+            return link_acts.do(self, act, obj, request)
         if act == "access":
             return privacy_acts.hand_out(obj, request, **details)
         if act == "request":

@@ -168,6 +168,7 @@ def write_one(
     not_after: datetime | None,
     by: int | None,
     triggered_at: datetime | None = None,
+    link: int | None = None,
 ) -> int:
     """Write a one-off message, queued or skipped; return its id."""
     source = judging.Filter(Recipient.objects.filter(pk=recipient.pk))
@@ -180,6 +181,7 @@ def write_one(
         not_after=not_after,
         by=by,
         triggered_at=triggered_at,
+        link=link,
     )
     with connection.cursor() as cursor:
         cursor.execute(f"{sql} RETURNING id", params)
@@ -203,23 +205,24 @@ def _insert(
     not_after: datetime | None,
     by: int | None,
     triggered_at: datetime | None = None,
+    link: int | None = None,
 ) -> tuple[str, list[Any]]:
     judged, params = judging.judged(
-        template, source, at=at, values=values, triggered_at=triggered_at
+        template, source, at=at, values=values, triggered_at=triggered_at, link=link
     )
     sql = f"""
         INSERT INTO sending_message (
             account_id, campaign_id, template_id, recipient_id, item, service, verdict, rule,
             rules_version, consent, friend_status, address, values, body_template_hash,
             status, queued_at, ready_at, triggered_at, not_after, changed_at, reference, attempts,
-            body_sha256, request_id, outcome, detail, created_by_id
+            body_sha256, request_id, outcome, detail, created_by_id, link_id
         )
         SELECT %s, %s, %s, recipient_id, item, %s, verdict, rule,
                %s, consent, friend_status,
                CASE WHEN rule = '' THEN address ELSE '' END,
                values, %s,
                CASE WHEN rule = '' THEN 'queued' ELSE 'skipped' END, %s, %s, triggered_at, %s, %s,
-               CASE WHEN rule = '' THEN gen_random_uuid() END, 0, '', '', '', '', %s
+               CASE WHEN rule = '' THEN gen_random_uuid() END, 0, '', '', '', '', %s, link_id
         FROM ({judged}) judged
     """
     return sql, [

@@ -12,7 +12,7 @@ from django.db import connection
 from lineportal.accounts.models import Road
 from lineportal.providers import PROVIDERS
 from lineportal.providers.outcomes import REPEAT_LIFE
-from lineportal.sending import own_history, policies, windows
+from lineportal.sending import linked, own_history, policies, windows
 from lineportal.sending.models import Campaign, Message, Policy
 from lineportal.sending.statuses import SOURCES, Status
 from recipients import eligibility
@@ -204,6 +204,8 @@ def _judged_again(found: list[_Taken], account_id: int, *, at: datetime) -> list
             category=category,
             at=at,
         )
+        if service == eligibility.OA:
+            told |= linked.ended([each.message.id for each in group], policy, at=at)
         version = own_history.rules_version(policy, category=category)
         for each in group:
             if each.not_after and each.not_after <= at:

@@ -21,7 +21,7 @@ from lineportal.logs import MASK
 from lineportal.sending import forwards, inbox, senders
 from lineportal.sending.models import Attempt, Campaign, CampaignRow, Message, RequestKey
 from lineportal.sending.statuses import SOURCES, Status, Verdict
-from recipients import eligibility, erasure, requests, uploads, upsert
+from recipients import eligibility, erasure, link_codes, linking, requests, uploads, upsert
 from recipients.models import Recipient, RecipientImport
 from recipients.sheets import encodings
 
@@ -82,6 +82,8 @@ def _erase(recipient: Recipient, *, at: datetime, by: User | None, reason: str) 
         _take_out_of_texts(recipient.account_id, phone, line_user_id)
         _take_out_of_audiences(recipient, phone)
     requests.forget_words(recipient)
+    linking.forget(recipient, at=at, by=by)
+    link_codes.forget(recipient)
     # Last, as it ends with the audit entry.
     return erasure.erase(recipient, at=at, by=by, reason=reason)
 

@@ -13,7 +13,7 @@ from datetime import datetime
 
 from django.db import DataError, OperationalError, connection, transaction
 
-from lineportal.conversations import arrivals
+from lineportal.conversations import arrivals, linking
 from lineportal.providers import PROVIDERS
 from lineportal.providers.base import Event, UnreadableWebhook
 from lineportal.sending import forwards, lanes, receipts, senders
@@ -227,10 +227,12 @@ def _apply(stored: Iterable[_Stored], *, at: datetime) -> dict[int, str]:
     # People before messages, as who erases a person locks them.
     _befriend(fresh, at=at)
     told = [(one.account_id, one.event) for one in fresh]
-    arrivals.take(told, at=at)
+    arrived = arrivals.take(told, at=at)
     receipts.apply(told, at=at)
     for fault in receipts.settle(told, at=at):
         lanes.stop_for_fault(**asdict(fault))
+    # Last, as it writes to the audit chain.
+    linking.hear(arrived, at=at)
     return problems
 
 
@@ -344,7 +346,7 @@ def _befriend(fresh: Sequence[_Given], *, at: datetime) -> None:
         besides=[
             (one.account_id, one.event.line_user_id)
             for one in fresh
-            if one.event.kind in arrivals.KINDS and one.event.line_user_id
+            if one.event.kind in arrivals.TELLING and one.event.line_user_id
         ],
     )
     if changed:

@@ -13,7 +13,7 @@ from typing import Any
 
 from django.db.models import QuerySet
 
-from lineportal.sending import own_history, policies
+from lineportal.sending import linked, own_history, policies
 from lineportal.sending.models import Policy
 from recipients import eligibility
 from recipients.models import Recipient
@@ -57,11 +57,12 @@ def judged(
     values: Mapping[str, Any],
     triggered_at: datetime | None = None,
     policy: Policy | None = None,
+    link: int | None = None,
 ) -> tuple[str, list[Any]]:
     """Return the SELECT that every use shares, and its parameters; `policy` spares a look-up.
 
-    Columns: recipient_id, address, consent, friend_status, item, values, triggered_at, rule,
-    verdict.
+    Columns: recipient_id, address, consent, friend_status, item, values, triggered_at, link_id,
+    rule, verdict. `link` is the link of one person named by their number.
     """
     asked = eligibility.Asked(
         service=template.service, category=template.category, at=at, purpose=template.purpose
@@ -81,6 +82,10 @@ def judged(
         .query.sql_with_params()
     )
     row_values, item, repeat, rows_join, rows_params = "'{}'::jsonb", "''", "1", "", []
+    policy = policy or policies.of(template.account_id)
+    link_id = "line.link_id" if isinstance(source, Rows) else "%s::bigint"
+    link_params = [] if isinstance(source, Rows) else [link]
+    unlinked, unlinked_params = linked.ended_sql("filled.link_id", policy, at=at)
     if isinstance(source, Rows):
         row_values, item = "line.values", "line.item"
         repeat = "row_number() OVER (PARTITION BY line.recipient_id, line.item ORDER BY line.row)"
@@ -103,7 +108,7 @@ def judged(
         row_trigger = own_history.moment("(line.values ->> 'triggered_at')")
         triggered_sql = f"COALESCE({row_trigger}, %s::timestamptz)"
     history = own_history.conditions(
-        policy or policies.of(template.account_id),
+        policy,
         service=template.service,
         category=template.category,
         at=at,
@@ -119,19 +124,20 @@ def judged(
     # OFFSET 0 keeps PostgreSQL from folding the levels into one, which would work every rule out
     # again wherever its result is used.
     sql = f"""
-        SELECT recipient_id, address, consent, friend_status, values, triggered_at, rule,
+        SELECT recipient_id, address, consent, friend_status, values, triggered_at, link_id, rule,
                CASE WHEN repeat > 1 THEN item || ' (row ' || row_number || ')' ELSE item END
                    AS item,
                CASE WHEN rule <> '' THEN 'excluded'
                     WHEN %s = 'lon' AND consent = 'not_set' THEN 'send_pending_consent'
                     ELSE 'send' END AS verdict
         FROM (
-          SELECT recipient_id, address, consent, friend_status, values, triggered_at, item,
-                 repeat, row_number, {rule} AS rule
+          SELECT recipient_id, address, consent, friend_status, values, triggered_at, link_id,
+                 item, repeat, row_number, {rule} AS rule
           FROM (
            SELECT ruled.*, {earlier} AS earlier FROM (
             SELECT filled.*,
                    CASE WHEN person_rule <> '' THEN person_rule
+                        WHEN {unlinked} THEN '{linked.ENDED}'
                         WHEN {missing} THEN 'missing_values'
                         WHEN {too_long_sql} THEN 'value_too_long'
                         WHEN repeat > 1 THEN 'already_in_campaign'
@@ -140,7 +146,7 @@ def judged(
                 SELECT person.id AS recipient_id, {address} AS address, person.consent,
                        person.friend_status, person.rule AS person_rule, {item} AS item,
                        {repeat} AS repeat, {row_number} AS row_number, {values_sql} AS values,
-                       {triggered_sql} AS triggered_at
+                       {triggered_sql} AS triggered_at, {link_id} AS link_id
                 FROM ({person_sql} OFFSET 0) AS person
                     (id, rule, phone, line_user_id, consent, friend_status, attributes)
                 {rows_join}
@@ -155,10 +161,12 @@ def judged(
     params = [
         template.service,
         *told_params,
+        *unlinked_params,
         *missing_params,
         *too_long_params,
         *values_params,
         *triggered_params,
+        *link_params,
         *person_params,
         *rows_params,
     ]

@@ -14,10 +14,10 @@ from django.utils.translation import gettext as _
 from lineportal.accounts import access
 from lineportal.accounts.models import OfficialAccount, Road
 from lineportal.audit import chain
-from lineportal.sending import audience, campaigns, lanes, retries, routing
+from lineportal.sending import audience, campaigns, lanes, linked, retries, routing
 from lineportal.sending.models import Message, RequestKey
 from lineportal.sending.statuses import Status, Verdict
-from recipients import erasure, intake, siblings, words
+from recipients import eligibility, erasure, intake, siblings, words
 from recipients.intake import Invalid
 from recipients.models import Recipient
 from templates_app import content, rendering
@@ -71,6 +71,15 @@ def request(
             if problem := routing.unfit(road, template):
                 raise Invalid("template", problem)
             recipient = _recipient(account, phone=phone, line_user_id=line_user_id, at=at)
+            link = None
+            if (
+                phone
+                and template.service == eligibility.OA
+                and recipient.line_user_id is None
+                and (found := linked.user_of(recipient, at=at))
+            ):
+                values = _with_values_of_number(template, values, found[0], recipient)
+                recipient, link = found
             if recipient.erased_at:
                 values = {}  # nothing is kept of somebody who asked to be forgotten
             _check_values(template, recipient, values)
@@ -82,6 +91,7 @@ def request(
                 not_after=not_after,
                 by=by.pk,
                 triggered_at=triggered_at,
+                link=link,
             )
             message = Message.objects.get(pk=pk)
             if message.verdict != Verdict.EXCLUDED and not_after and not_after <= at:
@@ -220,6 +230,19 @@ def _recipient(
     if is_new:
         intake.inherit_consent(recipient, at=at)
     return recipient
+
+
+def _with_values_of_number(
+    template: MessageTemplate, values: Mapping[str, Any], user: Recipient, number: Recipient
+) -> dict[str, Any]:
+    """Take what neither the caller nor the LINE user's own row gives from the number's row."""
+    missing = {
+        name: number.attributes[name]
+        for name in template.placeholders
+        if name in number.attributes
+        and not any(str(each.get(name) or "").strip() for each in (values, user.attributes))
+    }
+    return {**values, **missing}
 
 
 def _check_values(

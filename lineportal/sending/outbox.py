@@ -117,7 +117,7 @@ def begin(
             f"""
             -- By id alone: the index of what is queued holds a million rows.
             WITH mine AS MATERIALIZED (
-                SELECT message.id, status, not_after, template_id, campaign_id, account_id,
+                SELECT message.id, status, not_after, template_id, campaign_id, account_id, link_id,
                        given.body_sha256
                 FROM unnest(%(ids)s::bigint[], %(references)s::uuid[], %(hashes)s::text[])
                     AS given (id, reference, body_sha256)
@@ -144,6 +144,9 @@ def begin(
                    WHERE campaign.id = mine.campaign_id AND campaign.state = 'running'))
               AND EXISTS (SELECT 1 FROM accounts_officialaccount account
                           WHERE account.id = mine.account_id AND account.is_active)
+              AND (mine.link_id IS NULL OR EXISTS (
+                   SELECT 1 FROM recipients_link open_link
+                   WHERE open_link.id = mine.link_id AND open_link.ended_at IS NULL))
               AND NOT {stops.holds_sql("mine.account_id")}
             RETURNING message.id
             """,

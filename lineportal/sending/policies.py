@@ -30,7 +30,7 @@ _COUNTS = (
     "cooling_off_days",
     "trigger_minutes",
 )
-DAYS = ("cap_days", "marketing_cap_days")
+DAYS = ("cap_days", "marketing_cap_days", "link_days")
 _PERCENTS = ("refused_percent", "uncertain_percent")
 # How far a day's count may be off; 0: not at all.
 TOLERANCES = ("count_tolerance", "count_tolerance_percent")
@@ -43,6 +43,7 @@ _TOPS = {
     "cap_days": 366,
     "marketing_cap_messages": 1_000,
     "marketing_cap_days": 366,
+    "link_days": 3_660,
     "cooling_off_days": 366,
     "trigger_minutes": 527_040,  # 366 days
     "count_tolerance_percent": 100,

@@ -26,6 +26,7 @@ from templates_app.models import MessageTemplate
 # Codes and sentences of the rules about values, the campaign and our own history, in their order,
 # after those about the person.
 RULES: dict[str, Promise] = {
+    "link_ended": gettext_lazy("The number's link to this LINE user ended, or is too old."),
     "missing_values": gettext_lazy("A placeholder of the template has no value for this person."),
     "value_too_long": gettext_lazy("A value makes a text longer than LINE allows."),
     "already_in_campaign": gettext_lazy("The same person and item stand in an earlier row."),
@@ -88,6 +89,7 @@ def reading(
     applies = {each.code: each.applies(asked) for each in eligibility.RULES}
     applies |= {"missing_values": has_values, "value_too_long": has_values}
     applies |= {"already_in_campaign": has_rows}
+    applies |= {"link_ended": has_rows and asked.service == eligibility.OA}
     applies |= {code: code in switched_on for code in own_history.LETTERS}
     found, result = [], "passed"
     for code, reason in REASONS.items():

@@ -12,9 +12,9 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from lineportal.accounts.models import OfficialAccount
-from lineportal.sending import own_history
+from lineportal.sending import own_history, policies
 from lineportal.sending.models import Campaign, CampaignRow
-from recipients import erasure, intake, phones, sheets, siblings, words
+from recipients import eligibility, erasure, intake, linking, phones, sheets, siblings, words
 from recipients.intake import Invalid
 from recipients.models import Recipient
 
@@ -118,7 +118,7 @@ def add(campaign: Campaign, lines: Sequence[Line], *, at: datetime) -> None:
     for begin in range(0, len(lines), _BATCH):
         batch = lines[begin : begin + _BATCH]
         found = _recipients(campaign.account, batch, at=at)
-        CampaignRow.objects.bulk_create(
+        rows = [
             CampaignRow(
                 campaign=campaign,
                 row=line.number,
@@ -127,7 +127,47 @@ def add(campaign: Campaign, lines: Sequence[Line], *, at: datetime) -> None:
                 values=dict(line.values),
             )
             for line in batch
+        ]
+        if campaign.template.service == eligibility.OA:
+            _send_to_linked(campaign, rows, at=at)
+        CampaignRow.objects.bulk_create(rows)
+
+
+def _send_to_linked(campaign: Campaign, rows: Sequence[CampaignRow], *, at: datetime) -> None:
+    """Have two-way messages to numbers go to the LINE users linked to them.
+
+    What the user's own row has no value for is taken from the number's.
+    """
+    days = policies.of(campaign.account_id).link_days
+    linked = linking.users_of({row.recipient_id for row in rows}, at=at, days=days)
+    if not linked:
+        return
+    pks = {pk for phone, (user, _link) in linked.items() for pk in (phone, user)}
+    known = dict(Recipient.objects.filter(pk__in=pks).values_list("pk", "attributes"))
+    for row in rows:
+        if row.recipient_id not in linked:
+            continue
+        phone_pk = row.recipient_id
+        row.recipient_id, row.link_id = linked[phone_pk]
+        row.values = _with_values_of_number(
+            campaign, row.values, own=known[row.recipient_id], of_number=known[phone_pk]
         )
+
+
+def _with_values_of_number(
+    campaign: Campaign,
+    values: Mapping[str, str],
+    *,
+    own: Mapping[str, Any],
+    of_number: Mapping[str, Any],
+) -> dict[str, str]:
+    filled = dict(values)
+    for name in campaign.template.placeholders:
+        held = (values.get(name), campaign.values.get(name), own.get(name))
+        is_missing = not any(str(value or "").strip() for value in held)
+        if is_missing and (value := str(of_number.get(name) or "").strip()):
+            filled[name] = value
+    return filled
 
 
 def _line(number: int, cells: Mapping[str, str], *, account: OfficialAccount, item: str) -> Line:

@@ -19,6 +19,7 @@ from procrastinate.exceptions import ConnectorException, UniqueViolation
 from procrastinate.jobs import Status as JobStatus
 from procrastinate.worker import Worker
 
+from lineportal.conversations import linking
 from lineportal.sending import (
     breakers,
     clock,
@@ -29,6 +30,7 @@ from lineportal.sending import (
     freezing,
     inbox,
     lanes,
+    link_offers,
     mails,
     outbox,
     passing,
@@ -177,6 +179,12 @@ async def count_days(road_id: int) -> None:
     plan = await in_database(lambda: counting.plan(road_id, at=clock.now()))
     told = await counting.ask(plan)
     await in_database(lambda: counting.keep(plan.road, told, at=clock.now()))
+
+
+@app.task(name=linking.OFFER, retry=RetryStrategy(max_attempts=6, wait=2, linear_wait=5))
+async def offer_links(account_id: int) -> None:
+    """Give customers the addresses at which they link their number."""
+    await link_offers.offer(account_id, in_database)
 
 
 @app.periodic(cron="11 * * * *")

@@ -18,6 +18,7 @@ from queue import SimpleQueue
 from aiohttp import web
 
 from lineportal.simulator import (
+    account_link,
     control,
     eight_by_eight_api,
     infobip_api,
@@ -121,7 +122,7 @@ async def _listening(host: str, port: int, world: World) -> AsyncIterator[Runnin
     app = web.Application(client_max_size=_LARGEST_BODY)
     # The control side's last route takes every address under /simulator/ that is not known.
     app.add_routes([*partner_control.routes(world), *control.routes(world)])
-    app.add_routes(phone.routes(world))
+    app.add_routes([*phone.routes(world), *account_link.routes(world)])
     app.add_routes([*line_api.routes(world), *infobip_api.routes(world)])
     app.add_routes(eight_by_eight_api.routes(world))
 

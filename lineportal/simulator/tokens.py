@@ -34,6 +34,13 @@ class OnceTokens:
         person, owner, until = self._held[token]
         return person if owner == channel_id and at <= until else None
 
+    def held(self, token: str, at: float) -> tuple[Person, str] | None:
+        """Return whom a good token stands for and at which channel; None where it is not good."""
+        if token not in self._held:
+            return None
+        person, owner, until = self._held[token]
+        return (person, owner) if at <= until else None
+
     def whose(self, token: object) -> Person | None:
         """Return whom the token was made for, good or not; None once it was used."""
         return self._held[token][0] if isinstance(token, str) and token in self._held else None

@@ -16,6 +16,7 @@ from recipients.models.ledger import (
     MarketingOptOut,
     Reachability,
 )
+from recipients.models.links import Link, LinkCode, LinkConflict, LinkEnd, LinkNonce
 from recipients.models.people import Consent, FriendStatus, Recipient, Source
 from recipients.models.requests import SubjectRequest
 
@@ -31,6 +32,11 @@ __all__ = [
     "ImportedPerson",
     "LegalBasis",
     "LegalBasisKind",
+    "Link",
+    "LinkCode",
+    "LinkConflict",
+    "LinkEnd",
+    "LinkNonce",
     "MarketingOptOut",
     "Reachability",
     "Recipient",

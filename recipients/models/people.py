@@ -166,6 +166,21 @@ class Recipient(models.Model):
                 & ~pgtrigger.Q(old__consent="not_set"),
                 func="RAISE EXCEPTION 'lineportal: consent never returns to not set';",
             ),
+            # However an address changes: by hand, by a file, re-issued, or forgotten.
+            pgtrigger.Trigger(
+                name="a_link_ends_with_its_address",
+                when=pgtrigger.After,
+                operation=pgtrigger.UpdateOf("phone", "line_user_id"),  # type: ignore[no-untyped-call]
+                condition=pgtrigger.Q(old__phone__df=pgtrigger.F("new__phone"))
+                | pgtrigger.Q(old__line_user_id__df=pgtrigger.F("new__line_user_id")),
+                func="""
+                    UPDATE recipients_link SET ended_at = NEW.updated_at, end_reason = 'changed'
+                    WHERE phone_recipient_id = NEW.id AND ended_at IS NULL;
+                    UPDATE recipients_link SET ended_at = NEW.updated_at, end_reason = 'changed'
+                    WHERE user_recipient_id = NEW.id AND ended_at IS NULL;
+                    RETURN NULL;
+                """,
+            ),
             pgtrigger.Trigger(
                 name="a_recipient_stays_with_its_account",
                 when=pgtrigger.Before,

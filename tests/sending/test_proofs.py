@@ -271,6 +271,7 @@ def test_a_verdict_says_what_it_rests_on_and_how_the_rules_were_read(
         ("no_line_user_id", "not_asked"), ("country_not_served", "passed"),
         ("blocked", "refused"), ("consent_rejected", "not_reached"),
         ("not_friend", "not_asked"), ("opted_out", "not_asked"),
+        ("link_ended", "not_asked"),
         ("missing_values", "not_reached"), ("value_too_long", "not_reached"),
         ("already_in_campaign", "not_asked"), ("frequency_cap", "not_asked"),
         ("recently_refused", "not_asked"), ("trigger_too_old", "not_asked"),

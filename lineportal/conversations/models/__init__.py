@@ -2,6 +2,7 @@
 
 from lineportal.conversations.models.answering import Answering, AnswerRule, CannedAnswer
 from lineportal.conversations.models.grams import Grams
+from lineportal.conversations.models.linking import LinkOffer
 from lineportal.conversations.models.media import Media, MediaPart
 from lineportal.conversations.models.talk import (
     ChatMessage,
@@ -19,6 +20,7 @@ __all__ = [
     "ChatMessage",
     "Conversation",
     "Grams",
+    "LinkOffer",
     "Media",
     "MediaPart",
     "MessageKind",

@@ -122,6 +122,9 @@ TABLE: tuple[Row, ...] = (
     _row(404, {"profile"}, "", "no_profile", _REFUSED,
          "LINE shows no profile: nobody of this id, a person who blocked the account, or one who is"
          " no friend and never wrote. It does not say which."),
+    _row(404, {"link_token"}, "", "no_profile", _REFUSED,
+         "LINE gives no token to link this person: they blocked the account, or are no friend and"
+         " never wrote."),
     _row(404, {"endpoint", "endpoint_test"}, "", "no_webhook_address", _FAULT,
          "No webhook address is set at LINE."),
     _row(404, None, "", "unknown_address", _FAULT, _DEAD_ADDRESS, _OF_ACCOUNT),

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any, ClassVar
+from urllib.parse import urlencode
 
 import aiohttp
 
@@ -111,6 +112,18 @@ class LineProvider(Provider):
     async def profile(self, session: aiohttp.ClientSession, line_user_id: str) -> told.Profile:
         """Return a person's profile. That there is none proves no block, one no friendship."""
         return await reads.profile(self._line, session, line_user_id)
+
+    async def link_token(self, session: aiohttp.ClientSession, line_user_id: str) -> told.LinkToken:
+        """Return a token with which this person can link their LINE account within ten minutes."""
+        return await reads.link_token(self._line, session, line_user_id)
+
+    @classmethod
+    def link_page(cls, api_base_url: str, *, token: str, nonce: str) -> str:
+        """Return LINE's page on which the person agrees; one of a simulator is beside its calls."""
+        base = api_base_url.rstrip("/")
+        if not base or base == cls.api:
+            base = "https://access.line.me"
+        return f"{base}/dialog/bot/accountLink?{urlencode({'linkToken': token, 'nonce': nonce})}"
 
     async def followers(
         self,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from typing import Any, TypeVar
@@ -28,6 +29,7 @@ MOST_FOLLOWERS = 1000  # on one page
 _ENDPOINT = "/v2/bot/channel/webhook/endpoint"
 
 T = TypeVar("T", bound=told.Told)
+LINK_TOKEN = re.compile(r"[!-~]{1,200}")
 
 
 async def profile(line: Line, session: aiohttp.ClientSession, line_user_id: str) -> told.Profile:
@@ -48,6 +50,27 @@ async def profile(line: Line, session: aiohttp.ClientSession, line_user_id: str)
 
     path = f"/v2/bot/profile/{line_user_id}"
     return await _get(line, session, "profile", path, told.Profile, read, hidden=(line_user_id,))
+
+
+async def link_token(
+    line: Line, session: aiohttp.ClientSession, line_user_id: str
+) -> told.LinkToken:
+    """Return a new token for a person's linking."""
+    if not USER_ID.fullmatch(line_user_id):
+        problem = "This is no LINE user id."
+        return told.LinkToken(problem=problem, code="bad_address", outcome=Outcome.FAULT)
+
+    def read(said: dict[str, Any], request_id: str) -> told.LinkToken:
+        token = told.text(said["linkToken"])
+        if not LINK_TOKEN.fullmatch(token):
+            raise ValueError("linkToken")
+        return told.LinkToken(token=token, request_id=request_id)
+
+    path = f"/v2/bot/user/{line_user_id}/linkToken"
+    return await _get(
+        line, session, "link_token", path, told.LinkToken, read, method="POST",
+        hidden=(line_user_id,),
+    )  # fmt: skip
 
 
 async def followers(

@@ -41,6 +41,13 @@ class Profile(Told):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LinkToken(Told):
+    """A token, good once within ten minutes, by which a person ties their LINE account to ours."""
+
+    token: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Followers(Told):
     """A page of the people who are friends; `next` blank: it was the last."""
 

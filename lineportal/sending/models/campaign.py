@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from lineportal.accounts.models import OfficialAccount
 from lineportal.sending import guards
-from recipients.models import Recipient
+from recipients.models import Link, Recipient
 from templates_app.models import MessageTemplate
 
 
@@ -120,6 +120,10 @@ class CampaignRow(models.Model):
     recipient = models.ForeignKey(Recipient, models.PROTECT, related_name="+")
     item = models.CharField(max_length=100, blank=True)
     values = models.JSONField(default=dict)
+    # Named by their number, sent to their LINE user id: counts only while the link does.
+    link = models.ForeignKey(
+        Link, models.PROTECT, null=True, blank=True, related_name="+", db_index=False
+    )
 
     class Meta:
         verbose_name = _("campaign row")

@@ -62,6 +62,11 @@ class Policy(models.Model):
         db_default=1,
         help_text=_("Or this share of the provider's count, if that is more."),
     )
+    link_days = models.PositiveSmallIntegerField(
+        default=365,
+        db_default=365,
+        help_text=_("A number's link to a LINE user is sent by for so many days."),
+    )
     # When each category may go out, as `windows.read` takes it.
     windows = models.JSONField(default=dict, blank=True)
 

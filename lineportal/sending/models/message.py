@@ -17,7 +17,7 @@ from lineportal.accounts.models import OfficialAccount, Service
 from lineportal.sending import guards
 from lineportal.sending.models.campaign import Campaign
 from lineportal.sending.statuses import Status, Verdict
-from recipients.models import Recipient
+from recipients.models import Link, Recipient
 from templates_app.models import MessageTemplate
 
 
@@ -100,6 +100,16 @@ class Message(models.Model):
     request_id = models.CharField(max_length=100, blank=True)
     outcome = models.CharField(max_length=11, blank=True)
     detail = models.CharField(max_length=300, blank=True)
+    # Asked for by number, sent to the LINE user linked to it: only while this link stands.
+    link = models.ForeignKey(
+        Link,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        db_constraint=False,
+        db_index=False,
+    )
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         models.PROTECT,
