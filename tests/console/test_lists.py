@@ -280,4 +280,5 @@ def test_the_pages_of_one_thing_and_the_overview_ask_few_queries(filled: crowd.C
     for url in urls:
         with CaptureQueriesContext(connection) as queries:
             assert client.get(url).status_code == 200, url
-        assert len(queries) <= walking.MOST_QUERIES, (url, len(queries))
+        # Two more for what the side bar counts and for whom a number is linked with.
+        assert len(queries) <= walking.MOST_QUERIES + 2, (url, len(queries))
