@@ -33,6 +33,8 @@ class RetentionIn(serializers.Serializer[Any]):
     import_files_days = serializers.IntegerField(required=False, allow_null=True)
     refused_rows_days = serializers.IntegerField(required=False, allow_null=True)
     delivery_events_days = serializers.IntegerField(required=False, allow_null=True)
+    conversation_days = serializers.IntegerField(required=False, allow_null=True)
+    media_days = serializers.IntegerField(required=False, allow_null=True)
 
 
 class Retentions(Resource, viewsets.GenericViewSet[OfficialAccount]):

@@ -240,7 +240,10 @@ def reopen(conversation: Conversation, *, by: User, at: datetime) -> None:
 def _locked(conversation: Conversation, by: User) -> Conversation:
     access.require(by, ANSWER, conversation.account_id)
     rows = Conversation.objects.select_related("account", "recipient", "assignee")
-    return rows.select_for_update(of=("self",), no_key=True).get(pk=conversation.pk)
+    conversation = rows.select_for_update(of=("self",), no_key=True).get(pk=conversation.pk)
+    # Asked once it is locked: the person may have been forgotten while this waited for it.
+    conversation.recipient.refresh_from_db()
+    return conversation
 
 
 def _audit(

@@ -17,6 +17,7 @@ from django.contrib.auth.models import User
 from django.db import connection, transaction
 
 from lineportal.accounts import access
+from lineportal.conversations import keeping
 from lineportal.logs import MASK
 from lineportal.sending import forwards, inbox, senders
 from lineportal.sending.models import Attempt, Campaign, CampaignRow, Message, RequestKey
@@ -75,6 +76,7 @@ def _erase(recipient: Recipient, *, at: datetime, by: User | None, reason: str) 
     _empty_messages(recipient, at=at)
     CampaignRow.objects.filter(recipient=recipient).update(values={}, item="")
     _seal_requests(recipient)
+    keeping.forget(recipient, at=at)
     _empty_webhooks(recipient.account_id, line_user_id or "", names, at=at)
     for phone in numbers_of(recipient):
         _empty_refused_rows(recipient.account_id, phone, line_user_id)

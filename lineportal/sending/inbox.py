@@ -16,7 +16,7 @@ from django.db import DataError, OperationalError, connection, transaction
 from lineportal.conversations import arrivals, linking
 from lineportal.providers import PROVIDERS
 from lineportal.providers.base import Event, UnreadableWebhook
-from lineportal.sending import forwards, lanes, receipts, senders
+from lineportal.sending import forwards, lanes, receipts, senders, taken_back
 from lineportal.sending.models import WebhookDelivery
 from recipients import erasure, friendship
 
@@ -223,11 +223,13 @@ def _apply(stored: Iterable[_Stored], *, at: datetime) -> dict[int, str]:
             )
             one = _Given(each, event, account_id)
             given.setdefault(one.key, one)
-    fresh = _keep(_without_the_forgotten(list(given.values())))
+    known_people = _without_the_forgotten(list(given.values()))
+    fresh = _keep(known_people)
     # People before messages, as who erases a person locks them.
     _befriend(fresh, at=at)
     told = [(one.account_id, one.event) for one in fresh]
     arrived = arrivals.take(told, at=at)
+    taken_back.empty((one.account_id, one.stored.pk, one.event) for one in known_people)
     receipts.apply(told, at=at)
     for fault in receipts.settle(told, at=at):
         lanes.stop_for_fault(**asdict(fault))

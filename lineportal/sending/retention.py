@@ -18,6 +18,7 @@ from django.utils.translation import gettext as _
 from lineportal.accounts import access
 from lineportal.accounts.models import OfficialAccount
 from lineportal.audit import chain
+from lineportal.conversations import keeping
 from lineportal.sending import forgetting
 from lineportal.sending.models import Retention
 from lineportal.sending.models.retention import LONGEST, SHORTEST
@@ -261,6 +262,19 @@ def _refused_rows(account_id: int, _after: int, until: datetime, at: datetime) -
     return _Page(rows, 0)
 
 
+def _words(account_id: int, after: int, until: datetime, at: datetime) -> _Page:
+    return _Page(*keeping.empty_words(account_id, after, until, at, batch=BATCH))
+
+
+def _names(account_id: int, after: int, until: datetime, at: datetime) -> _Page:
+    return _Page(*keeping.empty_names(account_id, after, until, at, batch=BATCH))
+
+
+def _media(account_id: int, after: int, until: datetime, at: datetime) -> _Page:
+    # A file is large, so that a batch has few.
+    return _Page(*keeping.drop_files(account_id, after, until, at, batch=100))
+
+
 _Step = Callable[[int, int, datetime, datetime], _Page]
 _STEPS: dict[str, tuple[_Step, ...]] = {
     "message_values": (_messages, _campaign_rows),
@@ -268,4 +282,6 @@ _STEPS: dict[str, tuple[_Step, ...]] = {
     "import_files": (_files,),
     "refused_rows": (_refused_rows,),
     "delivery_events": (_events,),
+    "conversation": (_words, _names),
+    "media": (_media,),
 }

@@ -24,6 +24,7 @@ from lineportal import logs
 from lineportal.accounts import access
 from lineportal.audit import chain
 from lineportal.audit.models import AuditEntry
+from lineportal.conversations.models import ChatMessage
 from lineportal.sending import forgetting, inbox, subject_access_pdf
 from lineportal.sending.models import Attempt, CampaignRow, Message, RequestKey, WebhookEvent
 from recipients import purposes
@@ -130,6 +131,7 @@ def gather(recipient: Recipient, *, at: datetime) -> dict[str, Any]:
             "campaign_id", "row", "item", "values",
         ),
         "messages": _messages(recipient, own),
+        "conversation": _conversation(recipient, own),
         "events": _events(recipient, own),
         "requests": _rows(
             recipient.subject_requests.order_by("id"),
@@ -284,6 +286,25 @@ def _words(value: Any) -> Iterable[str]:
     elif isinstance(value, list):
         for each in value:
             yield from _words(each)
+
+
+def _conversation(recipient: Recipient, own: _Own) -> list[dict[str, Any]]:
+    """Return what was said; of ours, that a person or the machine said it, never who."""
+    said = _rows(
+        ChatMessage.objects.filter(conversation__recipient=recipient).order_by("occurred_at", "id"),
+        "id", "kind", "text", "facts", "occurred_at", "edited_at", "unsent_at", "emptied_at",
+        "progress", by=F("speaker"), file_name=F("media__name"), file_size=F("media__size"),
+        file_sha256=F("media__sha256"), file_state=F("media__state"),
+    )  # fmt: skip
+    return [
+        {
+            **each,
+            "text": own.text(each["text"]),
+            "facts": own.payload(each["facts"]),
+            "file_name": own.text(each["file_name"] or ""),
+        }
+        for each in said
+    ]
 
 
 def _events(recipient: Recipient, own: _Own) -> list[dict[str, Any]]:

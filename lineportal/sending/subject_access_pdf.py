@@ -70,6 +70,7 @@ def _titles() -> dict[str, str]:
         "refused_rows": _("Rows of files about you that were not taken over"),
         "campaign_rows": _("Rows of campaigns about you"),
         "messages": _("Messages"),
+        "conversation": _("What you wrote to us and were answered"),
         "events": _("What LINE told us about you and our messages"),
         "requests": _("What you asked of us"),
         "disclosures_and_changes": _("What was done with your record, and what for"),

@@ -249,7 +249,8 @@ def test_only_who_manages_accounts_changes_periods(role: str, account: OfficialA
     api = Api(factories.user(role))
     path = f"accounts/{account.slug}/retention/"
     defaults = {"message_values_days": 365, "webhook_bodies_days": 90, "import_files_days": 7,
-                "refused_rows_days": 30, "delivery_events_days": 365}  # fmt: skip
+                "refused_rows_days": 30, "delivery_events_days": 365,
+                "conversation_days": 730, "media_days": 90}  # fmt: skip
     assert api.get(path).json() == defaults
 
     answer = api.patch(path, {"message_values_days": 30, "webhook_bodies_days": None})
@@ -290,8 +291,10 @@ def test_accounts_from_before_keep_everything_until_a_person_says_so(
     migration.keep_what_is_there(apps, None)
 
     kept = retention.of(account.pk)
-    assert {getattr(kept, name) for name in retention.FIELDS} == {None}
-    assert list(retention.batches(at=at + 9999 * DAY)) == []
+    # Conversations began with their periods.
+    older = set(retention.FIELDS) - {"conversation_days", "media_days"}
+    assert {getattr(kept, name) for name in older} == {None}
+    assert not any(batch.rows for batch in retention.batches(at=at + 9999 * DAY))
 
 
 def test_periods_of_another_account_are_not_theirs(account: OfficialAccount, at: datetime) -> None:

@@ -218,13 +218,13 @@ def test_who_is_forgotten_is_not_passed_on_any_more(account: OfficialAccount, at
     assert str(other.line_user_id).encode() in left.body
 
 
-def test_what_the_forgotten_do_later_reaches_the_bot_and_is_emptied_then(
+def test_what_the_forgotten_said_before_and_comes_late_is_emptied_once_the_bot_has_it(
     account: OfficialAccount, at: datetime
 ) -> None:
     person = factories.recipient(account, 1)
     source = {"type": "user", "userId": person.line_user_id}
     forgetting.erase(person, at=at, by=None)
-    body = body_of(event("message", at + SECOND, source=source))
+    body = body_of(event("message", at - SECOND, source=source))
     inbox.store(account.pk, provider="line", body=body, at=at, headers=HEADERS)
 
     inbox.read(at=at + SECOND)
@@ -246,7 +246,7 @@ def test_it_is_emptied_too_when_no_bot_took_it(
     person = factories.recipient(account, 1)
     source = {"type": "user", "userId": person.line_user_id}
     forgetting.erase(person, at=at, by=None)
-    body = body_of(event("message", at + SECOND, source=source))
+    body = body_of(event("message", at - SECOND, source=source))
     inbox.store(account.pk, provider="line", body=body, at=at, headers=HEADERS)
     inbox.read(at=at + SECOND)
 

@@ -18,6 +18,8 @@ SHORTEST = {
     "import_files_days": 1,
     "refused_rows_days": 1,
     "delivery_events_days": 3,
+    "conversation_days": 1,
+    "media_days": 1,
 }
 
 
@@ -48,6 +50,15 @@ class Retention(models.Model):
         _("events (days)"), null=True, blank=True, default=365, db_default=365,
         help_text=_("What an event says beyond its kind and time, and of whom. Empty: kept"
                     " for good."),
+    )  # fmt: skip
+    conversation_days = models.PositiveIntegerField(
+        _("conversations (days)"), null=True, blank=True, default=730, db_default=730,
+        help_text=_("Words of customers and answers, and the customer's name once nothing younger"
+                    " is left. Empty: kept for good."),
+    )  # fmt: skip
+    media_days = models.PositiveIntegerField(
+        _("customers' files (days)"), null=True, blank=True, default=90, db_default=90,
+        help_text=_("Pictures, voice and files that customers sent. Empty: kept for good."),
     )  # fmt: skip
 
     class Meta:
