@@ -260,7 +260,7 @@ def test_what_arrives_late_leaves_nothing_and_opens_no_row(
     late = [
         event("unfollow", at + 20 * SECOND, number=30, source=source),
         event("follow", at + 5 * SECOND, number=31, source=source),
-        event("message", at + 20 * SECOND, number=32, source=source, message={"text": NAME}),
+        event("message", at + 5 * SECOND, number=32, source=source, message={"text": NAME}),
     ]
     for each in late:
         inbox.store(account.pk, provider="line", body=body_of(each), at=at)
@@ -286,6 +286,21 @@ def test_a_follow_after_it_is_the_persons_own_new_act(
     row = Recipient.objects.get(line_user_id=USER_ID)
     assert (row.pk != person.pk, row.friend_status, row.phone) == (True, "blocked", None)
     assert friendship.STATUS_AFTER["unfollow"] == row.friend_status
+
+
+def test_a_word_after_it_is_a_new_contact_of_their_own(
+    person: Recipient, account: OfficialAccount, at: datetime
+) -> None:
+    forgetting.erase(person, at=at, by=None)
+    said = {"type": "text", "id": "1", "text": "Hello again"}
+    source = {"type": "user", "userId": USER_ID}
+    word = event("message", at + 5 * SECOND, number=31, source=source, message=said)
+    inbox.store(account.pk, provider="line", body=body_of(word), at=at)
+    inbox.read(at=at + 21 * SECOND)
+
+    row = Recipient.objects.get(line_user_id=USER_ID)
+    assert (row.pk != person.pk, row.phone, row.attributes) == (True, None, {})
+    assert row.conversation.messages.get().text == "Hello again"
 
 
 def test_a_message_under_way_still_gets_its_answer(
