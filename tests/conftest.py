@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any, cast
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import connection, connections
+from django.db import connection
 
 from lineportal.providers import PROVIDERS
 from lineportal.sending import worker
 from lineportal.sending.models import Message
 from lineportal.simulator import server
-from tests import factories
+from tests import factories, working
 from tests.elsewhere import Elsewhere
 from tests.line import Line
 from tests.platform import log_scan
@@ -89,16 +87,6 @@ def _no_jobs_left(request: pytest.FixtureRequest) -> Iterator[None]:
             cursor.execute("TRUNCATE procrastinate_jobs, procrastinate_workers CASCADE")
 
 
-async def _in_database(function: Callable[..., Any], *args: Any, **kw: Any) -> Any:
-    def run() -> Any:
-        try:
-            return function(*args, **kw)
-        finally:
-            connections.close_all()
-
-    return await asyncio.to_thread(run)
-
-
 @pytest.fixture
 def drain(transactional_db: None) -> Callable[[], None]:
     """Give every road worker's turns until nothing is due; the real worker, in this process."""
@@ -107,15 +95,13 @@ def drain(transactional_db: None) -> Callable[[], None]:
         async def turns() -> None:
             roads = worker.Roads()
             try:
-                for road_id in await _in_database(_road_ids):
-                    while await worker.drain(road_id, roads, _in_database):
+                for road_id in await working.in_database(_road_ids):
+                    while await worker.drain(road_id, roads, working.in_database):
                         pass
             finally:
                 await roads.close()
 
-        # A thread of its own: in browser tests this one runs Playwright's loop.
-        with ThreadPoolExecutor(1) as thread:
-            thread.submit(asyncio.run, turns()).result()
+        working.run(turns())
 
     return run
 

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import connections
 from pytest_django.live_server_helper import LiveServer
 
 from lineportal.accounts.models import OfficialAccount, Road
@@ -27,6 +24,7 @@ from tests.conversations import talk
 from tests.conversations.talk import ANNA, BEN, NOON
 from tests.line import Line
 from tests.sending.test_worker_process import wait, workers
+from tests.working import in_database, post_answers
 
 SOON = NOON + timedelta(seconds=5)
 LATE = NOON + timedelta(minutes=5)
@@ -231,33 +229,6 @@ def test_an_uncertain_answer_is_sent_again_by_who_saw_the_risk_once(
 # --- against the simulator, with the worker's own code
 
 
-async def _in_database(function: Callable[..., Any], *args: Any, **kw: Any) -> Any:
-    def run() -> Any:
-        try:
-            return function(*args, **kw)
-        finally:
-            connections.close_all()
-
-    return await asyncio.to_thread(run)
-
-
-def post(account: OfficialAccount, *, workers: int = 1) -> None:
-    """Have so many workers post, each with sessions of its own, until nothing is due."""
-
-    async def one() -> None:
-        roads = worker.Roads()
-        try:
-            await talker.post(account.pk, roads, _in_database, may_go_on=lambda: True)
-        finally:
-            await roads.close()
-
-    async def all_of_them() -> None:
-        await asyncio.gather(*(one() for _ in range(workers)))
-
-    with ThreadPoolExecutor(1) as thread:
-        thread.submit(asyncio.run, all_of_them()).result()
-
-
 def calls(line: Line) -> list[tuple[str, int | None]]:
     """Return the replies and pushes that LINE saw, with its answers."""
     return [
@@ -295,7 +266,7 @@ def no_token() -> None:
 
 def test_an_answer_within_the_minute_is_a_reply(talked: OfficialAccount, line: Line) -> None:
     message = answered(talked)
-    post(talked)
+    post_answers(talked)
 
     message.refresh_from_db()
     assert (message.progress, message.way, message.detail) == ("sent", "reply", "")
@@ -309,7 +280,7 @@ def test_a_token_that_line_no_longer_takes_makes_one_push(
 ) -> None:
     message = answered(talked)
     Conversation.objects.update(reply_token="used-before")
-    post(talked)
+    post_answers(talked)
 
     message.refresh_from_db()
     assert (message.progress, message.way) == ("sent", "push")
@@ -320,8 +291,8 @@ def test_a_token_that_line_no_longer_takes_makes_one_push(
 def test_a_reply_of_unknown_end_is_never_repeated(talked: OfficialAccount, line: Line) -> None:
     line.fault("status", status=500, after_acceptance=True, path="/v2/bot/message/reply")
     message = answered(talked)
-    post(talked)
-    post(talked)
+    post_answers(talked)
+    post_answers(talked)
 
     message.refresh_from_db()
     assert message.progress == "uncertain"
@@ -335,11 +306,11 @@ def test_a_push_whose_answer_was_lost_is_repeated_under_its_key_and_arrives_once
     line.fault("status", status=500, after_acceptance=True, path="/v2/bot/message/push")
     message = answered(talked)
     no_token()
-    post(talked)
+    post_answers(talked)
     message.refresh_from_db()
     assert message.progress == "waiting"
     ChatMessage.objects.update(next_at=datetime.now(UTC) - HOUR)
-    post(talked)
+    post_answers(talked)
 
     message.refresh_from_db()
     assert (message.progress, message.http_status) == ("sent", 409)
@@ -355,7 +326,7 @@ def test_two_workers_at_once_post_everything_once_and_in_order(
     for each in words:
         answered(talked, each)
         answered(talked, each, BEN)
-    post(talked, workers=3)
+    post_answers(talked, workers=3)
 
     assert arrived(line) == arrived(line, BEN) == words
     assert set(ChatMessage.objects.exclude(progress="").values_list("progress", flat=True)) == {
@@ -367,7 +338,7 @@ def test_two_workers_at_once_post_everything_once_and_in_order(
 def test_a_stop_keeps_answers_waiting(talked: OfficialAccount, line: Line, at: datetime) -> None:
     message = answered(talked)
     stops.stop(talked, by=None, at=at, reason="A wrong text")
-    post(talked)
+    post_answers(talked)
 
     assert talker.due_accounts(at=at + HOUR) == []
     message.refresh_from_db()
@@ -380,7 +351,7 @@ def test_who_blocks_between_answer_and_post_gets_nothing(
     message = answered(talked)
     line.call("POST", f"people/{ANNA}/block", {})
     inbox.read(at=datetime.now(UTC))
-    post(talked)
+    post_answers(talked)
 
     message.refresh_from_db()
     assert (message.progress, calls(line)) == ("failed", [])
@@ -390,8 +361,8 @@ def test_who_writes_gets_the_name_of_their_profile(talked: OfficialAccount, line
     async def asked() -> None:
         roads = worker.Roads()
         try:
-            await naming.ask(roads, _in_database)
-            await naming.ask(roads, _in_database)
+            await naming.ask(roads, in_database)
+            await naming.ask(roads, in_database)
         finally:
             await roads.close()
 
