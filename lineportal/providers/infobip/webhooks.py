@@ -15,11 +15,11 @@ from typing import Any
 from uuid import UUID
 
 from lineportal.providers.base import Event, UnreadableWebhook
-from lineportal.providers.infobip import pages, statuses
+from lineportal.providers.infobip import pages, said, statuses
 
 _USER_ID = re.compile("U[0-9a-f]{32}")
 _OUR_ID = re.compile("[0-9a-f]{8}(-?)[0-9a-f]{4}\\1[0-9a-f]{4}\\1[0-9a-f]{4}\\1[0-9a-f]{12}", re.I)
-_FRIENDS = {"FOLLOW": "follow", "UNFOLLOW": "unfollow"}
+_OF_A_PERSON = frozenset({"said", "unsent", "linked"})
 # What reading a result of another shape than Infobip documents can raise.
 _UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, OverflowError, OSError,
                RecursionError)  # fmt: skip
@@ -73,10 +73,13 @@ def _inbound(item: Mapping[str, Any]) -> Event:
     stamp, user_id = message.get("timestamp"), _text(item.get("sender"))
     is_person = bool(_USER_ID.fullmatch(user_id))
     named = [_text(item.get("messageId")), kind, str(stamp)]
+    means = said.kind_of(kind)
+    if means in _OF_A_PERSON and not is_person:  # in a group it is said to all of it, not to us
+        means = "other"
     return Event(
         # What is taken back has the id of what it was.
         event_id=_hashed(json.dumps(named) if named[0] else canonical),
-        kind=_FRIENDS.get(kind, "other"),
+        kind=means,
         occurred_at=(
             _instant(item["receivedAt"])
             if stamp is None
@@ -85,6 +88,9 @@ def _inbound(item: Mapping[str, Any]) -> Event:
         line_user_id=user_id if is_person else "",
         payload={name: value for name, value in item.items() if name != "sender" or is_person},
         sender=_text(item.get("to")),
+        said=said.read(item) if means in ("said", "unsent") else None,
+        nonce=said.nonce(message) if means == "linked" else "",
+        reply_token=said.reply_token(message),
     )
 
 
