@@ -27,8 +27,8 @@ from lineportal.sending.models import Campaign, Incident, Message, WebhookDelive
 from lineportal.sending.statuses import Status
 from recipients.models import Recipient
 from tests import factories
-from tests.conftest import _in_database
 from tests.providers.misbehaving import closed_port
+from tests.working import in_database
 
 Drain = Callable[[], None]
 KEY = "003026bbc133714df1834b8638bb496e"
@@ -158,8 +158,8 @@ def poll_once() -> int:
     """Ask for reports as the poller does, once for each key; return how many pages came."""
 
     async def run() -> int:
-        chosen = await _in_database(polling.roads)
-        return sum([await polling.poll(road_id, _in_database) for road_id in chosen])
+        chosen = await in_database(polling.roads)
+        return sum([await polling.poll(road_id, in_database) for road_id in chosen])
 
     return asyncio.run(run())
 
@@ -371,7 +371,7 @@ def test_reports_that_cannot_be_fetched_become_an_incident_until_they_can(
     road = Road.objects.get(account=account)
 
     def poll(told_after: timedelta) -> None:
-        asyncio.run(polling.poll(road.pk, _in_database, told_after=told_after))
+        asyncio.run(polling.poll(road.pk, in_database, told_after=told_after))
 
     address = road.api_base_url
     Road.objects.update(api_base_url=f"http://127.0.0.1:{closed_port()}")
