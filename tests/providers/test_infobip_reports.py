@@ -221,8 +221,8 @@ def test_an_id_that_is_not_ours_is_no_reference(message_id: Any) -> None:
 
 @pytest.mark.parametrize(
     ("name", "kind"),
-    [("follow", "follow"), ("unfollow", "unfollow"), ("text", "other"), ("postback", "other"),
-     ("taken back", "other"), ("sticker", "other")],
+    [("follow", "follow"), ("unfollow", "unfollow"), ("text", "said"), ("postback", "said"),
+     ("taken back", "unsent"), ("sticker", "said")],
 )  # fmt: skip
 def test_what_people_do_is_read(name: str, kind: str) -> None:
     event = read(BODIES[name])
