@@ -16,6 +16,7 @@ from lineportal import typesetting
 from lineportal.api.parsers import TooLarge
 from lineportal.sending import (
     campaigns,
+    followers,
     forwarding,
     incidents,
     messages,
@@ -39,6 +40,7 @@ CONFLICTS: dict[type[Exception], str] = {
     messages.KeyReused: "key_reused",
     intake.PersonExists: "exists",
     intake.Conflict: "wrong_state",
+    followers.NotListed: "wrong_state",
     forwarding.NotPassedOn: "wrong_state",
     imports.NotWaiting: "wrong_state",
     retries.NothingToRetry: "wrong_state",

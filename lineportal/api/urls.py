@@ -13,6 +13,7 @@ from lineportal.api import (
     desk,
     errors,
     forwarding,
+    friends,
     imports,
     links,
     messages,
@@ -55,7 +56,12 @@ account_forwarding = forwarding.Forwardings.as_view(
     {"get": "retrieve", "put": "update", "delete": "destroy"}
 )
 
+friend_days = friends.FriendSyncs.as_view({"get": "figures"})
+friend_sync = friends.FriendSyncs.as_view({"get": "retrieve", "post": "create"})
+
 urlpatterns = [
+    path("v1/accounts/<slug:slug>/friends/", friend_days, name="friend-days"),
+    path("v1/accounts/<slug:slug>/friends/sync/", friend_sync, name="friend-sync"),
     path("v1/accounts/<slug:slug>/policy/", account_policy, name="account-policy"),
     path("v1/accounts/<slug:slug>/retention/", account_retention, name="account-retention"),
     path("v1/accounts/<slug:slug>/forwarding/", account_forwarding, name="account-forwarding"),

@@ -25,6 +25,7 @@ from lineportal.console import phone
 from lineportal.console.lists import BoundedDesk
 from lineportal.sending import (
     campaigns,
+    followers,
     forwarding,
     incidents,
     retries,
@@ -62,6 +63,7 @@ REFUSALS = (
     routing.AccountExists,
     roads.RoadExists,
     roads.NoRoad,
+    followers.NotListed,
     forwarding.NotPassedOn,
     intake.Invalid,
     intake.Conflict,

@@ -83,6 +83,7 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
                     **_item(_("Inbox"), "forum", "conversations", talking.VIEW),
                     "badge": conversations_desk.unread_badge(request),
                 },
+                _item(_("Friends"), "group_add", "friends", "recipients.view_recipient"),
             ],
         },
         {

@@ -6,7 +6,13 @@ from django.urls import URLPattern, URLResolver
 from django.utils.translation import gettext_lazy as _
 from unfold.sites import UnfoldAdminSite
 
-from lineportal.console import conversation_page, conversations_desk, review_desk, template_thread
+from lineportal.console import (
+    conversation_page,
+    conversations_desk,
+    friends_page,
+    review_desk,
+    template_thread,
+)
 
 
 class ConsoleSite(UnfoldAdminSite):  # type: ignore[misc]
@@ -18,5 +24,6 @@ class ConsoleSite(UnfoldAdminSite):  # type: ignore[misc]
             *template_thread.urls(self),
             *conversations_desk.urls(self),
             *conversation_page.urls(self),
+            *friends_page.urls(self),
             *super().get_urls(),
         ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from procrastinate.contrib.django import app
 
 from lineportal.conversations import answers, posting
-from lineportal.sending import clock, naming, talker
+from lineportal.sending import clock, followers, naming, talker
 from lineportal.sending.tasks import in_database, places, roads
 
 
@@ -30,6 +30,20 @@ async def ask_profiles(timestamp: int) -> None:
     """Ask LINE for the names of who wrote or became a friend."""
     while _may_go_on() and await naming.ask(roads, in_database):
         pass
+
+
+@app.task(name=followers.TASK, retry=3)
+async def sync_friends(sync_id: int) -> None:
+    """Ask LINE who the friends of an account are, from the place where the run is."""
+    await followers.run(sync_id, in_database)
+
+
+@app.periodic(cron="* * * * *")
+@app.task(name="lineportal.seed_friend_syncs", queueing_lock="seed_friend_syncs")
+async def seed_friend_syncs(timestamp: int) -> None:
+    """Wake the listings of friends that nobody goes on with."""
+    for sync in await in_database(lambda: followers.abandoned(at=clock.now())):
+        await in_database(followers.wake, sync)
 
 
 def _may_go_on() -> bool:

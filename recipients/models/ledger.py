@@ -92,6 +92,12 @@ class ConsentRecord(models.Model):
         indexes: ClassVar = [
             # The history of one person: some lines, put in order once they are found
             models.Index(fields=["recipient"], name="ledger_of_recipient"),
+            # Growth of friends and blocks, by the day
+            models.Index(
+                fields=["observed_at"],
+                condition=models.Q(subject="friend") & ~models.Q(value=models.F("previous")),
+                name="ledger_of_friends",
+            ),
         ]
         triggers: ClassVar = [
             append_only("consent_records_never_change"),

@@ -16,6 +16,7 @@ from lineportal.sending.models.counting import (
     Incident,
     IncidentCode,
 )
+from lineportal.sending.models.followers import FriendSync
 from lineportal.sending.models.forwarding import BotAnswer, Forward, Forwarding, ForwardState
 from lineportal.sending.models.inbox import Polling, WebhookDelivery, WebhookEvent
 from lineportal.sending.models.message import Attempt, Lease, Message, RequestKey
@@ -34,6 +35,7 @@ __all__ = [
     "Forward",
     "ForwardState",
     "Forwarding",
+    "FriendSync",
     "Incident",
     "IncidentCode",
     "Lease",
