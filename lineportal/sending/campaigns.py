@@ -359,6 +359,8 @@ def _require_approved(template: MessageTemplate) -> None:
                 "state": template.state,
             }
         )
+    if problem := workflow.unsendable(template):
+        raise WrongState(problem)
 
 
 def _wrong_state(campaign: Campaign, act: str) -> WrongState:

@@ -28,6 +28,7 @@ from lineportal.sending import due, pacing, stops
 from lineportal.sending.due import LEASE, Claimed
 from lineportal.sending.models import Lease, Message, Stroke
 from lineportal.sending.statuses import SOURCES, Status
+from templates_app import way_out
 
 CLAIM = 1_000  # messages at most
 DELIVERY_LIFE = timedelta(hours=24)  # after that silence means: not delivered
@@ -138,7 +139,8 @@ def begin(
               AND mine.status = ANY(%(from)s)
               AND (mine.not_after IS NULL OR mine.not_after > %(at)s)
               AND EXISTS (SELECT 1 FROM templates_app_messagetemplate template
-                          WHERE template.id = mine.template_id AND template.state = 'approved')
+                          WHERE template.id = mine.template_id AND template.state = 'approved'
+                            AND NOT {way_out.lacks_sql("template")})
               AND (mine.campaign_id IS NULL OR EXISTS (
                    SELECT 1 FROM sending_campaign campaign
                    WHERE campaign.id = mine.campaign_id AND campaign.state = 'running'))
