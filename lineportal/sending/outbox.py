@@ -24,7 +24,7 @@ from lineportal.accounts.models import Road
 from lineportal.providers import PROVIDERS
 from lineportal.providers.base import Outcome, SendResult
 from lineportal.providers.outcomes import REPEAT_LIFE
-from lineportal.sending import due, pacing, stops
+from lineportal.sending import due, pacing, quota, stops
 from lineportal.sending.due import LEASE, Claimed
 from lineportal.sending.models import Lease, Message, Stroke
 from lineportal.sending.statuses import SOURCES, Status
@@ -85,7 +85,7 @@ def claim(road: Road, *, limit: int = CLAIM, at: datetime) -> Claim:
     """Take up to a quarter of a second's worth of due messages, one-off messages first.
 
     Every rule is applied: who is excluded now becomes `skipped`, what is past its `not_after`
-    becomes `cancelled`.
+    becomes `cancelled`. Never more than is left of the month's quota, where that is known.
     """
     token = uuid4()
     with transaction.atomic():
@@ -95,7 +95,14 @@ def claim(road: Road, *, limit: int = CLAIM, at: datetime) -> Claim:
         if wait_seconds > 0:
             return Claim(token, [], rate, wait_seconds=wait_seconds)
         limit = max(1, min(limit, int(rate * pacing.STRETCH.total_seconds())))
+        is_counted = quota.is_told(road)
+        if is_counted and (left := quota.free(road, at=at)) is not None:
+            if left == 0:
+                return Claim(token, [], rate)
+            limit = min(limit, left)
         taken, messages = due.take(road, token, limit=limit, at=at)
+        if is_counted and messages:
+            quota.take(road, len(messages))
     return Claim(token, messages, rate, taken=taken)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from procrastinate.contrib.django import app
 
 from lineportal.conversations import answers, posting
-from lineportal.sending import clock, naming, talker
+from lineportal.sending import asking_quota, clock, naming, quota, talker
 from lineportal.sending.tasks import in_database, places, roads
 
 
@@ -30,6 +30,20 @@ async def ask_profiles(timestamp: int) -> None:
     """Ask LINE for the names of who wrote or became a friend."""
     while _may_go_on() and await naming.ask(roads, in_database):
         pass
+
+
+@app.task(name=quota.ASK)
+async def ask_quota(road_id: int) -> None:
+    """Ask LINE what is left of a road's month, unless somebody did just before."""
+    await asking_quota.ask(road_id, roads, in_database)
+
+
+@app.periodic(cron="* * * * *")
+@app.task(name="lineportal.seed_quotas", queueing_lock="seed_quotas")
+async def seed_quotas(timestamp: int) -> None:
+    """Wake the asking on the roads on which campaigns to friends run."""
+    for road_id in await in_database(quota.roads):
+        await in_database(quota.wake, road_id)
 
 
 def _may_go_on() -> bool:
