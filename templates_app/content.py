@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from django.utils.translation import gettext as _
 
-from templates_app import flex_rules
+from templates_app import flex_rules, way_out
 
 PLACEHOLDER = re.compile(r"\{\{\s*([^{}\s](?:[^{}]{0,58}[^{}\s])?)\s*\}\}")
 
@@ -93,8 +93,11 @@ def placeholders(content: Any) -> list[str]:
     return list(names)
 
 
-def validate(content: Any, *, service: str) -> None:
-    """Raise InvalidContent unless the content can be drawn as it stands."""
+def validate(content: Any, *, service: str, category: str = "", language: str = "") -> None:
+    """Raise InvalidContent unless the content can be drawn as it stands.
+
+    Marketing to friends must have room for its way out.
+    """
     if not isinstance(content, dict):
         raise InvalidContent({"content": _("Give the content as a JSON object.")})
     if any(map(_UNSTORABLE.search, _texts(content, with_names=True))):
@@ -112,22 +115,29 @@ def validate(content: Any, *, service: str) -> None:
         "flex": _check_flex,
     }[form](content, problems)
     if not problems:
-        for part in parts(content, service=service):
+        for part in parts(content, service=service, category=category, language=language):
             _check_part(part, problems)
         for text in _texts(content):
             if "{{" in PLACEHOLDER.sub("", text) or "}}" in PLACEHOLDER.sub("", text):
                 problems["placeholders"] = _(
                     "Write placeholders as {{name}}, with a name of at most 60 characters."
                 )
+    if not problems and form == "flex" and way_out.is_due(service=service, category=category):
+        problems.update(_no_way_out(content, language))
     if problems:
         raise InvalidContent(problems)
 
 
-def parts(content: Mapping[str, Any], *, service: str) -> list[Part]:
-    """Return every text that has a limit of its own."""
+def parts(
+    content: Mapping[str, Any], *, service: str, category: str = "", language: str = ""
+) -> list[Part]:
+    """Return every text that has a limit of its own; the way out takes its room from it."""
     form = kind(content, service=service)
     if form == "text":
-        return [Part("text", content["text"], TEXT_LIMIT)]
+        limit = TEXT_LIMIT
+        if way_out.is_due(service=service, category=category):
+            limit -= utf16_units(way_out.ending(language))
+        return [Part("text", content["text"], limit)]
     if form == "flex":
         return [Part("alt_text", content["alt_text"], ALT_TEXT_LIMIT)]
     found: list[Part] = []
@@ -155,6 +165,28 @@ def parts(content: Mapping[str, Any], *, service: str) -> list[Part]:
         if text := content.get(name):
             found.append(Part(name, text, limit))
     return found
+
+
+def with_way_out(drawing: Mapping[str, Any], language: str) -> dict[str, Any]:
+    """Return a drawing with the way out: under the last bubble alone where more do not fit."""
+    drawn = way_out.added(drawing, language)
+    if drawn["type"] == "flex" and flex_rules.problems(drawn["contents"]):
+        return way_out.added(drawing, language, everywhere=False)
+    return drawn
+
+
+def _no_way_out(content: Mapping[str, Any], language: str) -> dict[str, str]:
+    drawn = with_way_out(
+        {"type": "flex", "altText": content["alt_text"], "contents": content["flex"]}, language
+    )
+    if way_out.is_offered(drawn) and not flex_rules.problems(drawn["contents"]):
+        return {}
+    return {
+        "flex": _(
+            "The button by which friends stop marketing does not fit under the last bubble; make"
+            " the message smaller or flatter."
+        )
+    }
 
 
 def _check_part(part: Part, problems: dict[str, str]) -> None:

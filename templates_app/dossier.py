@@ -93,7 +93,7 @@ def build(
 def collect(template: MessageTemplate, *, language: str, at: datetime) -> dict[str, Any]:
     """Return all that a dossier tells, as JSON holds it; sentences are in `language`."""
     brief = briefs.of(template)
-    drawing = template.bubble or rendering.draw(template.content, service=template.service)
+    drawing = rendering.drawing_of(template)
     account = template.account
     with translation.override(language):
         judged = waivers.judged(template)

@@ -46,7 +46,7 @@ def create(
     """
     access.require(by, workflow.ADD, account)
     _check_details(service=service, category=category, language=language, purpose=purpose)
-    contents.validate(content, service=service)
+    contents.validate(content, service=service, category=category, language=language)
     catalogue.require_known(content, service=service, country=account.country)
     _check_samples(samples)
     taken = KeyTaken(
@@ -101,7 +101,12 @@ def edit(
         language=template.language,
         purpose=template.purpose,
     )
-    contents.validate(template.content, service=template.service)
+    contents.validate(
+        template.content,
+        service=template.service,
+        category=template.category,
+        language=template.language,
+    )
     catalogue.require_known(
         template.content, service=template.service, country=template.account.country
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pgtrigger
 
 from lineportal.audit.guards import append_only, never_truncated
+from templates_app import way_out
 
 TEMPLATE_TRIGGERS = [
     pgtrigger.Trigger(
@@ -93,6 +94,18 @@ TEMPLATE_TRIGGERS = [
                IS DISTINCT FROM
                (OLD.approved_by_id, OLD.approved_at, OLD.line_reference, OLD.line_decided_on) THEN
                 RAISE EXCEPTION 'lineportal: a decision on file is never rewritten';
+            END IF;
+            RETURN NEW;
+        """,
+    ),
+    pgtrigger.Trigger(
+        name="marketing_offers_a_way_out",
+        when=pgtrigger.Before,
+        operation=pgtrigger.Update,
+        func=f"""
+            IF NEW.state IN ('submitted', 'approved') AND NEW.state <> OLD.state
+               AND {way_out.lacks_sql("NEW")} THEN
+                RAISE EXCEPTION 'lineportal: marketing to friends says how to stop it';
             END IF;
             RETURN NEW;
         """,

@@ -11,13 +11,17 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from django.utils.translation import gettext as _
 
 from templates_app import content as contents
+from templates_app import way_out
 from templates_app.content import PLACEHOLDER, URL_FIELDS
+
+if TYPE_CHECKING:
+    from templates_app.models import MessageTemplate
 
 LINE_GREEN = "#06C755"
 LABEL_GREY = "#AAAAAA"
@@ -66,11 +70,31 @@ def content_hash(
     )
 
 
-def draw(content: Mapping[str, Any], *, service: str) -> dict[str, Any]:
+def draw(
+    content: Mapping[str, Any], *, service: str, category: str = "", language: str = ""
+) -> dict[str, Any]:
     """Return the message object of valid content, placeholders still in it.
 
-    A LINE message object, or for catalogue content `{"templateKey", "body"}`.
+    A LINE message object, or for catalogue content `{"templateKey", "body"}`. Marketing to friends
+    gets its way out, in the language of the template.
     """
+    drawing = _drawn(content, service=service)
+    if way_out.is_due(service=service, category=category):
+        return contents.with_way_out(drawing, language)
+    return drawing
+
+
+def drawing_of(template: MessageTemplate) -> dict[str, Any]:
+    """Return the frozen drawing of a version, or a draft's as it would be drawn now."""
+    return template.bubble or draw(
+        template.content,
+        service=template.service,
+        category=template.category,
+        language=template.language,
+    )
+
+
+def _drawn(content: Mapping[str, Any], *, service: str) -> dict[str, Any]:
     form = contents.kind(content, service=service)
     if form == "text":
         return {"type": "text", "text": content["text"]}

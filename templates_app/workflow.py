@@ -19,7 +19,7 @@ from django_fsm import TransitionNotAllowed
 from lineportal.accounts import access
 from lineportal.accounts.models import Service
 from lineportal.audit import chain
-from templates_app import catalogue, rendering, waivers
+from templates_app import catalogue, rendering, waivers, way_out
 from templates_app import content as contents
 from templates_app.models import (
     DecidedBy,
@@ -70,11 +70,16 @@ def submit(template: MessageTemplate, *, by: User, at: datetime) -> MessageTempl
     """
     access.require(by, SUBMIT, template.account_id)
     template = locked(template)
-    contents.validate(template.content, service=template.service)
+    contents.validate(
+        template.content,
+        service=template.service,
+        category=template.category,
+        language=template.language,
+    )
     _require_known_keys(template)
     _move(template, template._submit)
     waivers.require_none_open(template)
-    template.bubble = rendering.draw(template.content, service=template.service)
+    template.bubble = rendering.drawing_of(template)
     template.content_hash = current_hash(template)
     template.submitted_by, template.submitted_at = by, at
     _save(template, "bubble", "content_hash", "submitted_by", "submitted_at", at=at)
@@ -134,6 +139,13 @@ def approve(
         )
     if current_hash(template) != template.content_hash:
         raise WrongState(_("The content is not what was submitted; it cannot be approved."))
+    if way_out.lacks(template.bubble, service=template.service, category=template.category):
+        raise WrongState(
+            _(
+                "This marketing message does not say how to stop it; recall it and submit it again,"
+                " and it will."
+            )
+        )
     template.approved_by, template.approved_at = by, at
     template.line_reference, template.line_decided_on = line_reference, line_decided_on
     _save(template, "approved_by", "approved_at", "line_reference", "line_decided_on", at=at)
@@ -231,6 +243,21 @@ def current_hash(template: MessageTemplate) -> str:
         category=template.category,
         language=template.language,
     )
+
+
+def unsendable(template: MessageTemplate) -> str:
+    """Return why nothing may be sent on an approved version, as a sentence; blank: it may.
+
+    Marketing to friends that was approved before each message offered a way out is revised first.
+    """
+    if template.state == State.APPROVED and way_out.lacks(
+        template.bubble, service=template.service, category=template.category
+    ):
+        return _(
+            "Version %(version)d of “%(key)s” does not say how to stop marketing, which each"
+            " message must now. Revise it; the new version says it by itself."
+        ) % {"version": template.version, "key": template.key}
+    return ""
 
 
 def may_edit(template: MessageTemplate, user: User) -> bool:

@@ -20,8 +20,9 @@ from lineportal.accounts import access
 from lineportal.api.fields import Moment, TemplateName, account_named, template_named, user_of
 from lineportal.api.messages import MessageOut
 from lineportal.api.resource import Resource
-from lineportal.sending import audience, campaigns, overdue, reports, retries, rows
+from lineportal.sending import audience, campaigns, overdue, quota, reports, retries, rows
 from lineportal.sending.models import Campaign
+from lineportal.sending.statuses import Verdict
 from recipients.intake import Invalid
 
 
@@ -64,16 +65,36 @@ class CampaignIn(serializers.Serializer[Any]):
 
 class StartIn(serializers.Serializer[Any]):
     not_after = Moment(required=False, default=None, allow_null=True)
+    over_quota = serializers.BooleanField(
+        required=False,
+        default=False,
+        help_text="Start although fewer messages are left of the month than it would send.",
+    )
 
 
 class Retried(serializers.Serializer[Any]):
     messages = serializers.IntegerField(help_text="How many are queued again.")
 
 
+class QuotaOut(serializers.Serializer[Any]):
+    limit = serializers.IntegerField(allow_null=True, help_text="Null: none, or not known yet.")
+    used = serializers.IntegerField(allow_null=True)
+    left = serializers.IntegerField(
+        allow_null=True, help_text="What we took and LINE may not have counted yet is taken off."
+    )
+    needed = serializers.IntegerField()
+    fits = serializers.BooleanField(allow_null=True)
+    asked_at = serializers.DateTimeField(
+        allow_null=True, help_text="Null: LINE is being asked; look again in a moment."
+    )
+    problem = serializers.CharField(help_text="Why LINE told nothing when it was last asked.")
+
+
 class PreviewOut(serializers.Serializer[Any]):
     total = serializers.IntegerField()
     by_verdict = serializers.DictField(child=serializers.IntegerField())
     by_rule = serializers.DictField(child=serializers.IntegerField())
+    quota = QuotaOut(allow_null=True, help_text="Null: this service has none that is told.")
 
 
 class StandingOut(serializers.Serializer[Any]):
@@ -162,8 +183,16 @@ class Campaigns(
     @extend_schema(responses=PreviewOut)
     @action(detail=True)
     def preview(self, request: Request, pk: str) -> Response:
-        counts = audience.preview(self.get_object(), at=timezone.now())
-        return Response(PreviewOut(reports.preview(counts)).data)
+        campaign, at = self.get_object(), timezone.now()
+        found = reports.preview(audience.preview(campaign, at=at))
+        needed = found.total - found.by_verdict.get(Verdict.EXCLUDED, 0)
+        shown = {
+            "total": found.total,
+            "by_verdict": found.by_verdict,
+            "by_rule": found.by_rule,
+            "quota": quota.of(campaign, needed=needed, at=at),
+        }
+        return Response(PreviewOut(shown).data)
 
     @extend_schema(responses=MatrixOut)
     @action(detail=True)

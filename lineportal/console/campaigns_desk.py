@@ -21,6 +21,7 @@ from django.utils.translation import gettext_lazy
 from unfold.widgets import UnfoldAdminFileFieldWidget, UnfoldAdminSelectWidget
 
 from lineportal.accounts import access
+from lineportal.accounts.models import Service
 from lineportal.console import figures
 from lineportal.console.base import ActForm, Desk, user_of, wording
 from lineportal.console.lists import AccountFilter
@@ -28,6 +29,7 @@ from lineportal.sending import (
     audience,
     campaigns,
     exports,
+    quota,
     reports,
     retries,
     rows,
@@ -124,6 +126,13 @@ class CampaignForm(forms.ModelForm[Campaign]):
             except Invalid as refusal:
                 self.add_error("file", str(refusal))
         return cleaned
+
+
+class OverQuotaForm(ActForm):
+    over_quota = forms.BooleanField(
+        label=gettext_lazy("Send as many as are left of this month's quota, and stop there"),
+        required=False,
+    )
 
 
 @admin.register(Campaign)
@@ -273,14 +282,22 @@ class CampaignDesk(Desk):
             return _("Schedule %(count)s messages") % {"count": localize(count)}
         return _("Send %(count)s messages") % {"count": localize(count)}
 
+    def act_form(self, act: str, obj: Any) -> type[ActForm]:
+        if act == "start" and obj.template.service == Service.OA:
+            return OverQuotaForm
+        return super().act_form(act, obj)
+
     def panel(self, obj: Any, request: HttpRequest) -> dict[str, Any]:
         revoked = None
         if obj.template.revoked_at is not None:
             revoked = {"template": obj.template, "url": self.page_url(obj.template)}
         if obj.frozen_at is None:
+            acts = self.available_acts(obj, user_of(request))
             return {
                 "revoked": revoked,
                 "waits": waiting.why(obj, at=timezone.now()).sentence,
+                "quota": self._quota(obj),
+                "quota_url": self.act_url(obj, "start") if "start" in acts else "",
                 **figures.shown(self._figures(obj), campaign=obj.pk),
             }
         return {"revoked": revoked, **self._progress_context(obj), **wording(obj.template)}
@@ -312,7 +329,8 @@ class CampaignDesk(Desk):
         if act == "retry":
             retries.retry_failed(obj, by=user_of(request), at=timezone.now())
             return obj
-        return acts[act](obj, by=user_of(request), at=timezone.now())
+        more = {"over_quota": True} if details.get("over_quota") else {}
+        return acts[act](obj, by=user_of(request), at=timezone.now(), **more)
 
     def _campaign(self, request: HttpRequest, pk: int) -> Campaign:
         campaign = self.get_queryset(request).filter(pk=pk).first()
@@ -327,6 +345,11 @@ class CampaignDesk(Desk):
             campaign.figures = audience.figures(campaign, at=timezone.now())  # type: ignore[attr-defined]
         found: Breakdown = campaign.figures  # type: ignore[attr-defined]
         return found
+
+    def _quota(self, campaign: Campaign) -> quota.Figures | None:
+        found = self._figures(campaign)
+        needed = found.total - found.by("verdict").get(Verdict.EXCLUDED, 0)
+        return quota.of(campaign, needed=needed, at=timezone.now())
 
     def _progress_context(self, campaign: Campaign) -> dict[str, Any]:
         report = reports.report(campaign, at=timezone.now())

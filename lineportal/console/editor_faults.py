@@ -26,8 +26,9 @@ _WORD, _ADDRESS = "-", "https://example.com/"
 _BUBBLE = {"type": "bubble", "body": {"type": "box", "layout": "vertical", "contents": []}}
 
 
-def find(written: Written) -> Faults:
+def find(written: Written, *, category: str = "", language: str = "") -> Faults:
     """Return every fault of what is typed; empty if it can be saved as it stands."""
+    details = {"category": category, "language": language}
     faults: Faults = {}
 
     def add(control: str, sentence: str) -> None:
@@ -46,7 +47,7 @@ def find(written: Written) -> Faults:
         content["flex"] = _BUBBLE
     for control, sentence in _halves(written):
         add(control, sentence)
-    problems = _problems(_completed(content, written), written)
+    problems = _problems(_completed(content, written), written, **details)
     if not content[needed].strip():
         bare = {needed: ""} | ({"flex": _BUBBLE} if "flex" in content else {})
         problems[needed] = _problems(bare, written)[needed]
@@ -169,13 +170,13 @@ def _with_place(place: str, sentence: str) -> str:
     return f"{place.removeprefix('flex.')}: {sentence}" if place.startswith("flex.") else sentence
 
 
-def _problems(content: dict[str, Any], written: Written) -> dict[str, str]:
-    return _refused(content, service=written.kind.service)
+def _problems(content: dict[str, Any], written: Written, **details: str) -> dict[str, str]:
+    return _refused(content, service=written.kind.service, **details)
 
 
-def _refused(content: dict[str, Any], *, service: str) -> dict[str, str]:
+def _refused(content: dict[str, Any], *, service: str, **details: str) -> dict[str, str]:
     try:
-        contents.validate(content, service=service)
+        contents.validate(content, service=service, **details)
     except contents.InvalidContent as refusal:
         return refusal.problems
     return {}

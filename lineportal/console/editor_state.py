@@ -101,7 +101,7 @@ class Page:
     def save(self) -> MessageTemplate | None:
         """Save what was typed; None where something is wrong, which the page then shows."""
         # Both are asked, so that everything wrong is shown at once.
-        if not self.details.is_valid() or editor_faults.find(self.written):
+        if not self.details.is_valid() or editor_faults.find(self.written, **self._kept()):
             return None
         if self.template is not None and self._seen() != self.request.POST.get("seen"):
             self.is_overtaken = True
@@ -148,7 +148,7 @@ class Page:
 
     def context(self, *, is_judged: bool) -> dict[str, Any]:
         """Return what the fields show; `is_judged`: what is wrong stands at its field."""
-        faults = editor_faults.find(self.written) if is_judged else {}
+        faults = editor_faults.find(self.written, **self._kept()) if is_judged else {}
         return {
             "details": self.details,
             "is_judged": is_judged,
@@ -171,7 +171,7 @@ class Page:
         written = self.written
         content = editor_form.drawable(written)
         placeholders = contents.placeholders(content)
-        faults = editor_faults.find(written)
+        faults = editor_faults.find(written, **self._kept())
         values, shown = self._shown_values(placeholders)
         service = written.kind.service
         is_drawn = content is not None and isinstance(content.get("flex", {}), dict)
@@ -183,7 +183,9 @@ class Page:
             category=self._detail("category"), language=self._detail("language"),
         ) if is_sound and content is not None else []  # fmt: skip
         return {
-            "screen": phone.screen(rendering.draw(content, service=service), values=values)
+            "screen": phone.screen(
+                rendering.draw(content, service=service, **self._kept()), values=values
+            )
             if is_drawn and content is not None
             else "",
             "sender_name": self._sender(),
@@ -244,6 +246,9 @@ class Page:
             if str(pk) == str(getattr(chosen, "pk", chosen)):
                 return str(name)
         return ""
+
+    def _kept(self) -> dict[str, str]:
+        return {name: self._detail(name) for name in ("category", "language")}
 
     def _detail(self, name: str) -> str:
         value = self.details[name].value()

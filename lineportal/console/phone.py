@@ -17,7 +17,7 @@ Titles = Mapping[tuple[str, str], str]
 
 def drawing_of(template: MessageTemplate) -> dict[str, Any]:
     """Return the frozen drawing of a version, or a draft's as it would be drawn now."""
-    return template.bubble or rendering.draw(template.content, service=template.service)
+    return rendering.drawing_of(template)
 
 
 def screen(

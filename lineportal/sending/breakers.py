@@ -15,8 +15,8 @@ from django.utils.translation import gettext as _
 
 from lineportal.accounts.models import Road
 from lineportal.providers.base import FaultScope, Outcome, SendResult
-from lineportal.sending import campaigns, pacing, policies
-from lineportal.sending.models import Campaign, StopCode, Stroke
+from lineportal.sending import campaigns, incidents, pacing, policies
+from lineportal.sending.models import Campaign, IncidentCode, StopCode, Stroke
 from lineportal.sending.outbox import Sent
 from lineportal.sending.receipts import Fault
 
@@ -94,6 +94,19 @@ def stop_for(fault: Fault, *, at: datetime) -> None:
     reason = f"{road.provider}: {fault.detail or fault.code}"
     for campaign in running:
         _pause(campaign, code, reason, at=at)
+
+
+def stop_at_quota(road: Road, stopped: Sequence[Campaign], *, at: datetime) -> None:
+    """Pause the campaigns of a road whose quota is used up, and open the incident of it."""
+    reason = _(
+        "This month's quota of messages is used up at LINE. Buy more in LINE Official Account"
+        " Manager, or wait for the next month; then resume the campaign."
+    )
+    for campaign in stopped:
+        _pause(campaign, StopCode.QUOTA, reason, at=at)
+        incidents.open_or_touch(
+            road.account_id, IncidentCode.QUOTA_REACHED, reason, road=road, at=at
+        )
 
 
 def _stop_for_rate(campaign_id: int, *, at: datetime) -> None:

@@ -24,6 +24,7 @@ from lineportal.sending import (
     lanes,
     own_history,
     policies,
+    quota,
     routing,
     saved_audiences,
 )
@@ -146,13 +147,18 @@ def create(
 
 @transaction.atomic
 def start(
-    campaign: Campaign, *, by: User, at: datetime, not_after: datetime | None = None
+    campaign: Campaign,
+    *,
+    by: User,
+    at: datetime,
+    not_after: datetime | None = None,
+    over_quota: bool = False,
 ) -> Campaign:
     """Freeze the audience and begin to send, or schedule where a later start was given.
 
     `not_after` replaces the campaign's own, as it must where that has passed. Large audiences are
-    written by a worker; nothing is sent before all of it is there.
-    Raises PermissionDenied, WrongState, Invalid.
+    written by a worker; nothing is sent before all of it is there. `over_quota`: although fewer
+    messages are left of the month. Raises PermissionDenied, WrongState, Invalid, quota.OverQuota.
     """
     access.require(by, RUN, campaign.account_id)
     campaign = locked(campaign)
@@ -164,6 +170,8 @@ def start(
         raise Invalid(
             "not_after", _("The end of the campaign has passed; give a later one to start it.")
         )
+    if not over_quota:
+        quota.require_room(campaign, at=at)
     campaign.started_by = by
     campaign.stop_code = campaign.stop_reason = ""
     if campaign.scheduled_at and campaign.scheduled_at > at:
@@ -359,6 +367,8 @@ def _require_approved(template: MessageTemplate) -> None:
                 "state": template.state,
             }
         )
+    if problem := workflow.unsendable(template):
+        raise WrongState(problem)
 
 
 def _wrong_state(campaign: Campaign, act: str) -> WrongState:

@@ -16,6 +16,7 @@ from lineportal.sending import linked, own_history, policies, windows
 from lineportal.sending.models import Campaign, Message, Policy
 from lineportal.sending.statuses import SOURCES, Status
 from recipients import eligibility
+from templates_app import way_out, workflow
 from templates_app.models import State
 
 _CLAIMS = 1_279_869_252  # "LINE"; the first half of the advisory lock of a road's claims
@@ -67,7 +68,7 @@ def take(road: Road, token: UUID, *, limit: int, at: datetime) -> tuple[int, lis
 
 
 def _running(road: Road, *, closed: list[str]) -> list[Campaign]:
-    return list(
+    running = (
         Campaign.objects.filter(
             account=road.account,
             state=Campaign.State.RUNNING,
@@ -76,14 +77,22 @@ def _running(road: Road, *, closed: list[str]) -> list[Campaign]:
             template__state=State.APPROVED,
         )
         .exclude(template__category__in=closed)
+        .select_related("template")
         .order_by("started_at")
     )
+    return [campaign for campaign in running if not workflow.unsendable(campaign.template)]
 
 
 # Scalar subqueries, not joins: so the index of what is due is read in its order, and only as far as
 # needed, even while the statistics do not know yet of the million rows just written.
 _CATEGORY = """(SELECT template.category FROM templates_app_messagetemplate template
                 WHERE template.id = message.template_id AND template.state = 'approved')"""
+
+
+# Of a campaign it was asked before: its template is one.
+_OFFERS_WAY_OUT = f"""NOT (SELECT {way_out.lacks_sql("template")}
+                FROM templates_app_messagetemplate template
+                WHERE template.id = message.template_id)"""
 
 
 _PURPOSE = """(SELECT CASE WHEN template.category = 'marketing' THEN template.purpose ELSE '' END
@@ -100,7 +109,7 @@ def _lease(
     limit: int,
     at: datetime,
 ) -> list[_Taken]:
-    which = "message.campaign_id IS NULL"
+    which = f"message.campaign_id IS NULL AND {_OFFERS_WAY_OUT}"
     is_repeatable = road.service in PROVIDERS[road.provider].may_repeat
     if campaign:
         which = "message.campaign_id = %(campaign)s"

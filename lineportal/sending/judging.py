@@ -196,7 +196,12 @@ def too_long(
     the parameters that either takes.
     """
     conditions, params = [], []
-    for part in contents.parts(template.content, service=template.service):
+    for part in contents.parts(
+        template.content,
+        service=template.service,
+        category=template.category,
+        language=template.language,
+    ):
         names = contents.PLACEHOLDER.findall(part.text)
         if not names:
             continue

@@ -20,7 +20,7 @@ from lineportal.sending.statuses import Status, Verdict
 from recipients import eligibility, erasure, intake, siblings, words
 from recipients.intake import Invalid
 from recipients.models import Recipient
-from templates_app import content, rendering
+from templates_app import content, rendering, workflow
 from templates_app.models import MessageTemplate, State
 
 SEND = "sending.send_message"
@@ -149,6 +149,8 @@ def send_again(message: Message, *, by: User, at: datetime) -> Message:
         )  # fmt: skip
     if message.template.state != State.APPROVED:
         raise CannotSendAgain(_("Its template is not approved any more, so it is not sent again."))
+    if problem := workflow.unsendable(message.template):
+        raise CannotSendAgain(problem)
     if message.erased_at is not None:
         raise CannotSendAgain(_("This person asked to be forgotten; nothing is sent any more."))
     if message.values_dropped_at is not None:
@@ -255,7 +257,12 @@ def _check_values(
     }
     if set(template.placeholders) - set(merged):
         return  # the rule `missing_values` excludes it, and is kept on the message
-    for part in content.parts(template.content, service=template.service):
+    for part in content.parts(
+        template.content,
+        service=template.service,
+        category=template.category,
+        language=template.language,
+    ):
         length = content.utf16_units(rendering.fill_text(part.text, merged, is_url=part.is_url))
         if length > part.limit:
             raise Invalid(

@@ -24,10 +24,11 @@ from lineportal.accounts.models import Road
 from lineportal.providers import PROVIDERS
 from lineportal.providers.base import Outcome, SendResult
 from lineportal.providers.outcomes import REPEAT_LIFE
-from lineportal.sending import due, pacing, stops
+from lineportal.sending import due, pacing, quota, stops
 from lineportal.sending.due import LEASE, Claimed
 from lineportal.sending.models import Lease, Message, Stroke
 from lineportal.sending.statuses import SOURCES, Status
+from templates_app import way_out
 
 CLAIM = 1_000  # messages at most
 DELIVERY_LIFE = timedelta(hours=24)  # after that silence means: not delivered
@@ -84,7 +85,7 @@ def claim(road: Road, *, limit: int = CLAIM, at: datetime) -> Claim:
     """Take up to a quarter of a second's worth of due messages, one-off messages first.
 
     Every rule is applied: who is excluded now becomes `skipped`, what is past its `not_after`
-    becomes `cancelled`.
+    becomes `cancelled`. Never more than is left of the month's quota, where that is known.
     """
     token = uuid4()
     with transaction.atomic():
@@ -94,7 +95,14 @@ def claim(road: Road, *, limit: int = CLAIM, at: datetime) -> Claim:
         if wait_seconds > 0:
             return Claim(token, [], rate, wait_seconds=wait_seconds)
         limit = max(1, min(limit, int(rate * pacing.STRETCH.total_seconds())))
+        is_counted = quota.is_told(road)
+        if is_counted and (left := quota.free(road, at=at)) is not None:
+            if left == 0:
+                return Claim(token, [], rate)
+            limit = min(limit, left)
         taken, messages = due.take(road, token, limit=limit, at=at)
+        if is_counted and messages:
+            quota.take(road, len(messages))
     return Claim(token, messages, rate, taken=taken)
 
 
@@ -138,7 +146,8 @@ def begin(
               AND mine.status = ANY(%(from)s)
               AND (mine.not_after IS NULL OR mine.not_after > %(at)s)
               AND EXISTS (SELECT 1 FROM templates_app_messagetemplate template
-                          WHERE template.id = mine.template_id AND template.state = 'approved')
+                          WHERE template.id = mine.template_id AND template.state = 'approved'
+                            AND NOT {way_out.lacks_sql("template")})
               AND (mine.campaign_id IS NULL OR EXISTS (
                    SELECT 1 FROM sending_campaign campaign
                    WHERE campaign.id = mine.campaign_id AND campaign.state = 'running'))

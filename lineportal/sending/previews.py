@@ -24,7 +24,7 @@ def message(template: MessageTemplate, values: Mapping[str, str]) -> Any:
 
     Raises Invalid where a value is missing.
     """
-    drawing = template.bubble or rendering.draw(template.content, service=template.service)
+    drawing = rendering.drawing_of(template)
     try:
         return rendering.fill(drawing, values)
     except rendering.MissingValues as error:

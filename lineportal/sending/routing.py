@@ -17,7 +17,7 @@ from lineportal.providers import PROVIDERS
 from lineportal.providers.base import BadCredentials, Provider
 from recipients.intake import Invalid
 from templates_app import content as contents
-from templates_app import rendering
+from templates_app import rendering, workflow
 from templates_app.models import MessageTemplate
 
 MANAGE = "accounts.manage_accounts"
@@ -43,11 +43,11 @@ def build(road: Road) -> Provider:
 
 def unfit(road: Road, template: MessageTemplate) -> str:
     """Return why the road cannot carry this template, as a sentence; blank: it can."""
-    return PROVIDERS[road.provider].unfit(
+    return workflow.unsendable(template) or PROVIDERS[road.provider].unfit(
         service=template.service,
         kind=contents.kind(template.content, service=template.service),
         content=template.content,
-        drawing=template.bubble or rendering.draw(template.content, service=template.service),
+        drawing=rendering.drawing_of(template),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from procrastinate.contrib.django import app
 
 from lineportal.conversations import answers, posting
-from lineportal.sending import clock, followers, naming, talker
+from lineportal.sending import asking_quota, clock, followers, naming, quota, talker
 from lineportal.sending.tasks import in_database, places, roads
 
 
@@ -44,6 +44,20 @@ async def seed_friend_syncs(timestamp: int) -> None:
     """Wake the listings of friends that nobody goes on with."""
     for sync in await in_database(lambda: followers.abandoned(at=clock.now())):
         await in_database(followers.wake, sync)
+
+
+@app.task(name=quota.ASK)
+async def ask_quota(road_id: int) -> None:
+    """Ask LINE what is left of a road's month, unless somebody did just before."""
+    await asking_quota.ask(road_id, roads, in_database)
+
+
+@app.periodic(cron="* * * * *")
+@app.task(name="lineportal.seed_quotas", queueing_lock="seed_quotas")
+async def seed_quotas(timestamp: int) -> None:
+    """Wake the asking on the roads on which campaigns to friends run."""
+    for road_id in await in_database(quota.roads):
+        await in_database(quota.wake, road_id)
 
 
 def _may_go_on() -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from datetime import UTC, date, datetime, timedelta
 from io import StringIO
@@ -74,7 +75,7 @@ def test_the_days_before_the_first_event_have_nobody(account: OfficialAccount) -
 
     days = friend_figures.of(account, days=30, at=NOW).days
     assert (days[0].friends, days[0].blockers) == (0, 0)
-    for before, after in zip(days, days[1:], strict=False):
+    for before, after in itertools.pairwise(days):
         assert after.friends == before.friends + after.net
         assert min(after.friends, after.blockers) >= 0
 

@@ -20,6 +20,7 @@ from lineportal.sending.models.followers import FriendSync
 from lineportal.sending.models.forwarding import BotAnswer, Forward, Forwarding, ForwardState
 from lineportal.sending.models.inbox import Polling, WebhookDelivery, WebhookEvent
 from lineportal.sending.models.message import Attempt, Lease, Message, RequestKey
+from lineportal.sending.models.quota import Quota
 from lineportal.sending.models.retention import Retention
 from lineportal.sending.models.saved import SavedAudience
 
@@ -43,6 +44,7 @@ __all__ = [
     "Pace",
     "Policy",
     "Polling",
+    "Quota",
     "RequestKey",
     "Retention",
     "SavedAudience",

@@ -26,6 +26,7 @@ class StopCode(models.TextChoices):
     CANARY = "canary", _("The first messages are sent")
     SECOND_KEY = "second_key", _("Waits for a second person")
     REVOKED = "revoked", _("The template was revoked")
+    QUOTA = "quota", _("The month's quota is used up")
     MISSED = "missed", _("Its time was missed")
 
 

@@ -28,6 +28,7 @@ class IncidentCode(models.TextChoices):
     COUNTED_LESS = "counted_less", _("The provider counted less than we hold")
     UNCOUNTED = "uncounted", _("The provider's daily count does not come")
     UNREPORTED = "unreported", _("Delivery reports cannot be fetched")
+    QUOTA_REACHED = "quota_reached", _("The month's quota of messages is used up")
     NOT_PASSED_ON = "not_passed_on", _("Webhooks do not get through to the company's bot")
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from django.core.exceptions import PermissionDenied
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from lineportal.sending import campaigns, clock, freezing, retries
+from lineportal.sending import campaigns, clock, freezing, quota, retries
 from lineportal.sending.management.commands.start_campaign import shell_user
 from lineportal.sending.models import Campaign
 from recipients.intake import Invalid
@@ -40,7 +40,13 @@ class Command(BaseCommand):
             }
             campaign = acts[act](campaign, by=by, at=at)
             freezing.write_all(campaign.pk, at=at)
-        except (campaigns.WrongState, retries.NothingToRetry, Invalid, PermissionDenied) as refusal:
+        except (
+            campaigns.WrongState,
+            quota.OverQuota,
+            retries.NothingToRetry,
+            Invalid,
+            PermissionDenied,
+        ) as refusal:
             raise CommandError(str(refusal)) from refusal
         campaign.refresh_from_db()
         return f"Campaign {campaign.pk} is {campaign.state}."

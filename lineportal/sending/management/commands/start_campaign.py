@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from lineportal.accounts.models import OfficialAccount
-from lineportal.sending import audience, campaigns, freezing, reports, rows, saved_audiences
+from lineportal.sending import audience, campaigns, freezing, quota, reports, rows, saved_audiences
 from lineportal.sending.models import Campaign
 from recipients.intake import Invalid
 
@@ -34,6 +34,11 @@ class Command(BaseCommand):
             "--canary", type=int, help="send so many first, then pause until a person has looked"
         )
         parser.add_argument("--dry-run", action="store_true", help="count, and change nothing")
+        parser.add_argument(
+            "--over-quota",
+            action="store_true",
+            help="start although fewer messages are left of the month; it stops there",
+        )
         parser.add_argument("--resume", action="store_true", help="go on with the one of this name")
         parser.add_argument(
             "--wait", action="store_true", help="until nothing is queued or sending"
@@ -45,7 +50,7 @@ class Command(BaseCommand):
             raise CommandError(f"There is no account “{options['account']}”.")
         try:
             campaign = self._campaign(account, name, dry_run, resume, options)
-        except (campaigns.WrongState, campaigns.NameTaken, Invalid) as refusal:
+        except (campaigns.WrongState, campaigns.NameTaken, quota.OverQuota, Invalid) as refusal:
             raise CommandError(str(refusal)) from refusal
         if campaign is None:
             return
@@ -81,7 +86,7 @@ class Command(BaseCommand):
             if known.state == Campaign.State.PAUSED:
                 return campaigns.resume(known, by=by, at=at)
             if known.state == Campaign.State.DRAFT:
-                return campaigns.start(known, by=by, at=at)
+                return campaigns.start(known, by=by, at=at, over_quota=options["over_quota"])
             if known.state == Campaign.State.CANCELLED:
                 raise CommandError(_("The campaign was cancelled; start one of another name."))
             return known
@@ -115,7 +120,7 @@ class Command(BaseCommand):
                 self._print_preview(campaign)
                 transaction.set_rollback(True)
                 return None
-            return campaigns.start(campaign, by=by, at=at)
+            return campaigns.start(campaign, by=by, at=at, over_quota=options["over_quota"])
 
     def _print_preview(self, campaign: Campaign) -> None:
         preview = reports.preview(audience.preview(campaign, at=timezone.now()))
