@@ -14,6 +14,7 @@ from rest_framework.views import exception_handler
 
 from lineportal import typesetting
 from lineportal.api.parsers import TooLarge
+from lineportal.conversations import talking
 from lineportal.sending import (
     campaigns,
     followers,
@@ -57,6 +58,7 @@ CONFLICTS: dict[type[Exception], str] = {
     requests.NotOpen: "wrong_state",
     stops.AlreadyStopped: "exists",
     stops.NotStopped: "wrong_state",
+    talking.CannotAnswer: "cannot_answer",
     subject_access.Forgotten: "wrong_state",
     typesetting.MissingFont: "missing_font",
 }

@@ -9,6 +9,7 @@ from lineportal.api import (
     campaigns,
     catalogue,
     control,
+    conversations,
     counts,
     desk,
     errors,
@@ -36,6 +37,7 @@ router.register("links", links.Links, basename="link")
 router.register("audiences", audiences.Audiences, basename="audience")
 router.register("subject-requests", requests.SubjectRequests, basename="subject-request")
 router.register("campaigns", campaigns.Campaigns, basename="campaign")
+router.register("conversations", conversations.Conversations, basename="conversation")
 router.register("stops", control.Stops, basename="stop")
 router.register("reconciliation", counts.Reconciliation, basename="reconciliation")
 router.register("incidents", counts.Incidents, basename="incident")

@@ -76,6 +76,11 @@ def closed_to_pushes(conversation: Conversation, *, at: datetime) -> str:
     )
 
 
+def tidied(text: str) -> str:
+    """Return a text as it is kept and sent: one kind of line end, nothing around it."""
+    return text.replace("\r\n", "\n").strip()
+
+
 @transaction.atomic
 def answer(
     conversation: Conversation,
@@ -95,7 +100,7 @@ def answer(
         if said.conversation_id != conversation.pk:
             raise Invalid("reference", _("Load the page again, and send the answer from there."))
         return said
-    text = text.replace("\r\n", "\n").strip()
+    text = tidied(text)
     if not text or not content.is_storable(text):
         raise Invalid("text", _("Write the text of the answer."))
     if content.utf16_units(text) > content.TEXT_LIMIT:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from django.contrib.auth.models import User
 from django.core.management.base import CommandError, CommandParser
 
 from lineportal.accounts.models import OfficialAccount
+from lineportal.conversations.models import Conversation
 from lineportal.providers import PROVIDERS
 from lineportal.sending import routing
 
@@ -17,6 +19,22 @@ def account(slug: str) -> OfficialAccount:
     found = OfficialAccount.objects.filter(slug=slug).first()
     if found is None:
         raise CommandError(f"There is no account “{slug}”.")
+    return found
+
+
+def conversation(pk: int) -> Conversation:
+    """Return the conversation of this number. Raises CommandError."""
+    found = Conversation.objects.filter(pk=pk).first() if 0 < pk < 2**63 else None
+    if found is None:
+        raise CommandError(f"There is no conversation {pk}; list_conversations shows them.")
+    return found
+
+
+def user(name: str) -> User:
+    """Return the active user of this name. Raises CommandError."""
+    found = User.objects.filter(username=name, is_active=True).first()
+    if found is None:
+        raise CommandError(f"There is no user “{name}” who may log in.")
     return found
 
 

@@ -1,0 +1,268 @@
+"""/api/v1/conversations/: what customers said, and answers, each made once per Idempotency-Key."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+import django_filters
+from django.contrib.auth.models import User
+from django.db.models import Q, QuerySet
+from django.shortcuts import get_object_or_404
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import mixins, serializers, status, viewsets
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from lineportal.accounts import access
+from lineportal.api.fields import user_of
+from lineportal.api.resource import Resource
+from lineportal.conversations import searching, talking
+from lineportal.conversations.models import CannedAnswer, ChatMessage, Conversation, Media
+from lineportal.sending.messages import KeyReused
+from recipients.intake import Invalid
+
+_KEY_LIMIT = 200
+# Answers of one key are the same row: its retry key is made of account, conversation and key.
+_ANSWERS = uuid.UUID("6f0d2f0c-7a1e-4c6f-9d0a-3a1f5f5b7d11")
+IDEMPOTENCY_KEY = OpenApiParameter(
+    "Idempotency-Key", str, OpenApiParameter.HEADER, required=True,
+    description="A repeat with the same key answers the first result and says nothing twice.",
+)  # fmt: skip
+
+
+class FileOut(serializers.ModelSerializer[Media]):
+    class Meta:
+        model = Media
+        fields = ("state", "name", "size", "content_type", "sha256", "problem")
+
+
+class ChatMessageOut(serializers.ModelSerializer[ChatMessage]):
+    author = serializers.CharField(source="author.username", default=None, allow_null=True)
+    file = FileOut(source="media", default=None, allow_null=True)
+
+    class Meta:
+        model = ChatMessage
+        fields = (
+            "id", "conversation", "speaker", "kind", "text", "facts", "file", "occurred_at",
+            "edited_at", "unsent_at", "author", "cause", "progress", "way", "attempts",
+            "http_status", "detail",
+        )  # fmt: skip
+
+
+class ConversationOut(serializers.ModelSerializer[Conversation]):
+    account = serializers.CharField(source="account.slug")
+    friend_status = serializers.CharField(source="recipient.friend_status")
+    assignee = serializers.CharField(source="assignee.username", default=None, allow_null=True)
+    barred = serializers.SerializerMethodField()
+    free_reply_until = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Conversation
+        fields = (
+            "id", "account", "recipient", "name", "friend_status", "state", "assignee", "unread",
+            "handed_over_at", "standby_since", "last_heard_at", "last_message_at", "last_text",
+            "barred", "free_reply_until",
+        )  # fmt: skip
+
+    def get_barred(self, talk: Conversation) -> str:
+        """Why nothing may be sent here now, as a sentence; blank: it may."""
+        return talking.barred(talk, at=timezone.now())
+
+    def get_free_reply_until(self, talk: Conversation) -> str | None:
+        """Until when an answer goes as a free reply; afterwards it is a push that counts."""
+        if talk.reply_token_at is None or not talking.has_token(talk, at=timezone.now()):
+            return None
+        return (talk.reply_token_at + talking.TOKEN_LIFE).isoformat()
+
+
+class AnswerIn(serializers.Serializer[Any]):
+    text = serializers.CharField(required=False, default="", allow_blank=True)
+    canned = serializers.CharField(
+        required=False, default="", allow_blank=True, help_text="The shortcut of a canned answer."
+    )
+
+
+class AssignIn(serializers.Serializer[Any]):
+    assignee = serializers.CharField(allow_null=True, help_text="A user name; null: nobody.")
+
+
+class AgainIn(serializers.Serializer[Any]):
+    saw_risk = serializers.BooleanField(
+        required=False, default=False, help_text="An uncertain answer may arrive twice."
+    )
+
+
+class ConversationFilter(django_filters.FilterSet):
+    account = django_filters.CharFilter("account__slug")
+    state = django_filters.ChoiceFilter(choices=Conversation.State.choices)
+    friend_status = django_filters.CharFilter("recipient__friend_status")
+    assignee = django_filters.CharFilter(method="of", help_text="A user name, or “none”.")
+    unread = django_filters.BooleanFilter(method="with_unread")
+    q = django_filters.CharFilter(method="saying", help_text="Words said in it, or of the name.")
+
+    def of(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
+        if value == "none":
+            return rows.filter(assignee__isnull=True)
+        return rows.filter(assignee__username=value)
+
+    def with_unread(self, rows: QuerySet[Any], name: str, value: bool) -> QuerySet[Any]:
+        return rows.filter(unread__gt=0) if value else rows.filter(unread=0)
+
+    def saying(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
+        said = searching.said(ChatMessage.objects.all(), value)
+        named = searching.named(Conversation.objects.all(), value)
+        return rows.filter(Q(pk__in=said.values("conversation_id")) | Q(pk__in=named.values("pk")))
+
+
+class Conversations(
+    Resource,
+    mixins.ListModelMixin,
+    mixins.RetrieveModelMixin,
+    viewsets.GenericViewSet[Conversation],
+):
+    """Conversations, newest made first; acts answer with the conversation as it is then."""
+
+    scope = "conversations"
+    serializer_class = ConversationOut
+    queryset = Conversation.objects.none()
+    filterset_class = ConversationFilter
+
+    def get_queryset(self) -> QuerySet[Conversation]:
+        user = user_of(self.request)
+        access.require(user, talking.VIEW)
+        rows = Conversation.objects.select_related("account", "recipient", "assignee")
+        return access.limited(rows.prefetch_related("account__roads"), user)
+
+    @extend_schema(responses=ChatMessageOut(many=True), filters=False)
+    @action(detail=True, filterset_class=None)
+    def messages(self, request: Request, pk: str) -> Response:
+        """What was said, the newest first."""
+        page: Any = self.paginate_queryset(self._messages())  # type: ignore[arg-type]
+        return self.get_paginated_response(ChatMessageOut(page, many=True).data)
+
+    @extend_schema(request=AnswerIn, responses={202: ChatMessageOut}, parameters=[IDEMPOTENCY_KEY])
+    @messages.mapping.post
+    def answer(self, request: Request, pk: str) -> Response:
+        """Say something to the customer: a text, or a canned answer."""
+        talk = self.get_object()
+        key = request.headers.get("Idempotency-Key", "").strip()
+        if not key or len(key) > _KEY_LIMIT:
+            raise Invalid(
+                "Idempotency-Key",
+                _("Give the header Idempotency-Key, of at most %(limit)d characters.")
+                % {"limit": _KEY_LIMIT},
+            )
+        given = _read(AnswerIn, request)
+        if bool(given["text"].strip()) == bool(given["canned"]):
+            raise Invalid("text", _("Give a text, or the shortcut of a canned answer."))
+        text = given["text"]
+        if given["canned"]:
+            canned = CannedAnswer.objects.filter(
+                account=talk.account_id, shortcut=given["canned"], is_on=True
+            ).first()
+            if canned is None:
+                raise Invalid("canned", _("Choose a canned answer of this account that is in use."))
+            text = canned.text
+        said = talking.answer(
+            talk, text, by=user_of(request), at=timezone.now(), reference=_reference(talk, key)
+        )
+        if said.emptied_at is None and said.text != talking.tidied(text):
+            raise KeyReused(_("This Idempotency-Key was used for another answer; take a new one."))
+        return Response(ChatMessageOut(said).data, status=status.HTTP_202_ACCEPTED)
+
+    @extend_schema(responses=ChatMessageOut)
+    @action(detail=True, url_path="messages/(?P<number>[0-9]{1,18})", filterset_class=None)
+    def message(self, request: Request, pk: str, number: str) -> Response:
+        """One message, and what became of it."""
+        return Response(ChatMessageOut(self._message(number)).data)
+
+    @extend_schema(request=AgainIn, responses={202: ChatMessageOut})
+    @action(
+        detail=True, methods=["post"], url_path="messages/(?P<number>[0-9]{1,18})/again",
+        filterset_class=None,
+    )  # fmt: skip
+    def again(self, request: Request, pk: str, number: str) -> Response:
+        """Send once more what failed, was refused or is uncertain."""
+        again = talking.send_again(
+            self._message(number),
+            by=user_of(request),
+            at=timezone.now(),
+            saw_risk=_read(AgainIn, request)["saw_risk"],
+        )
+        return Response(ChatMessageOut(again).data, status=status.HTTP_202_ACCEPTED)
+
+    @extend_schema(request=AssignIn, responses=ConversationOut)
+    @action(detail=True, methods=["post"], filterset_class=None)
+    def assign(self, request: Request, pk: str) -> Response:
+        """Make the conversation somebody's, or nobody's."""
+        name = _read(AssignIn, request)["assignee"]
+        to = User.objects.filter(username=name).first() if name is not None else None
+        if name is not None and to is None:
+            raise Invalid("assignee", _("Choose somebody who may answer for this account."))
+        talk = self.get_object()
+        talking.assign(talk, to, by=user_of(request), at=timezone.now())
+        return self._now(talk)
+
+    @extend_schema(request=None, responses=ConversationOut)
+    @action(detail=True, methods=["post"], filterset_class=None)
+    def take_over(self, request: Request, pk: str) -> Response:
+        """Have people answer from here on, and the machine be silent."""
+        return self._act(talking.take_over)
+
+    @extend_schema(request=None, responses=ConversationOut)
+    @action(detail=True, methods=["post"], filterset_class=None)
+    def give_back(self, request: Request, pk: str) -> Response:
+        """Let the machine answer again."""
+        return self._act(talking.give_back)
+
+    @extend_schema(request=None, responses=ConversationOut)
+    @action(detail=True, methods=["post"], filterset_class=None)
+    def close(self, request: Request, pk: str) -> Response:
+        """Put it away as done; the customer's next word opens it."""
+        return self._act(talking.close)
+
+    @extend_schema(request=None, responses=ConversationOut)
+    @action(detail=True, methods=["post"], filterset_class=None)
+    def reopen(self, request: Request, pk: str) -> Response:
+        """Take one that is done up again."""
+        return self._act(talking.reopen)
+
+    @extend_schema(request=None, responses=ConversationOut)
+    @action(detail=True, methods=["post"], filterset_class=None)
+    def read(self, request: Request, pk: str) -> Response:
+        """Note that all of it was seen."""
+        talk = self.get_object()
+        access.require(user_of(request), talking.ANSWER, talk.account_id)
+        talking.mark_read(talk, by=user_of(request))
+        return self._now(talk)
+
+    def _act(self, act: Callable[..., None]) -> Response:
+        talk = self.get_object()
+        act(talk, by=user_of(self.request), at=timezone.now())
+        return self._now(talk)
+
+    def _now(self, talk: Conversation) -> Response:
+        return Response(ConversationOut(self.get_queryset().get(pk=talk.pk)).data)
+
+    def _messages(self) -> QuerySet[ChatMessage]:
+        rows = ChatMessage.objects.filter(conversation=self.get_object())
+        return rows.select_related("author", "media").defer("content", "media__preview")
+
+    def _message(self, number: str) -> ChatMessage:
+        found: ChatMessage = get_object_or_404(self._messages(), pk=int(number))
+        return found
+
+
+def _reference(talk: Conversation, key: str) -> uuid.UUID:
+    return uuid.uuid5(_ANSWERS, f"{talk.account_id}:{talk.pk}:{key}")
+
+
+def _read(serializer: type[serializers.Serializer[Any]], request: Request) -> dict[str, Any]:
+    given = serializer(data=request.data)
+    given.is_valid(raise_exception=True)
+    return dict(given.validated_data)
