@@ -19,8 +19,8 @@ from lineportal.sending import asking_quota, breakers, campaigns, outbox, quota,
 from lineportal.sending.models import Campaign, Incident, Message, Policy, Quota
 from lineportal.sending.statuses import Status
 from tests import factories
-from tests.conftest import _in_database
 from tests.line import Line
+from tests.working import in_database
 
 Drain = Callable[[], None]
 
@@ -31,7 +31,7 @@ def ask(road: Road) -> None:
     async def once() -> None:
         roads = worker.Roads()
         try:
-            await asking_quota.ask(road.pk, roads, _in_database)
+            await asking_quota.ask(road.pk, roads, in_database)
         finally:
             await roads.close()
 
