@@ -13,7 +13,7 @@ from datetime import datetime
 
 from django.db import DataError, OperationalError, connection, transaction
 
-from lineportal.conversations import arrivals, linking
+from lineportal.conversations import arrivals, automat, linking
 from lineportal.providers import PROVIDERS
 from lineportal.providers.base import Event, UnreadableWebhook
 from lineportal.sending import forwards, lanes, receipts, senders
@@ -231,7 +231,8 @@ def _apply(stored: Iterable[_Stored], *, at: datetime) -> dict[int, str]:
     receipts.apply(told, at=at)
     for fault in receipts.settle(told, at=at):
         lanes.stop_for_fault(**asdict(fault))
-    # Last, as it writes to the audit chain.
+    # Last, as these write to the audit chain.
+    automat.consider(arrived, at=at)
     linking.hear(arrived, at=at)
     return problems
 

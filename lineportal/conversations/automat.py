@@ -1,0 +1,153 @@
+"""What the machine does about what customers say, in the transaction that reads the inbox.
+
+Opt-outs come first and are recorded whatever else holds: automatic answers off, a person at it,
+standby, or an event that LINE told late. What is said about them never costs quota.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from django.db import transaction
+
+from lineportal.conversations import answers, arrivals, link_words, opting_words, talking
+from lineportal.conversations.models import Answering, ChatMessage, Conversation, Speaker
+from lineportal.providers.base import Event
+from recipients import bases, consent, intake
+from recipients.models import Source
+from templates_app import opting_out
+
+STOPPED, STARTED = "stop", "start"  # causes of what the machine says
+MOST_PER_HOUR = 10  # answers by the machine to one person: two machines never talk for long
+_LOOKED_BACK = 100  # newer messages in which a word that begins marketing again is looked for
+
+
+def consider(arrived: Sequence[arrivals.Arrived], *, at: datetime) -> None:
+    """Record who wants no more marketing, or wants it again, in the order of LINE's time.
+
+    What is refused (held already, older than what is held) changes nothing, and no message is lost.
+    """
+    changed: dict[int, tuple[arrivals.Arrived, str]] = {}
+    for one in arrived:
+        if word := _hear(one, at=at):
+            changed[one.conversation.pk] = (one, word)
+    for one, word in changed.values():
+        _confirm(one, word, at=at)
+
+
+def may_speak(conversation: Conversation, *, at: datetime) -> bool:
+    """Return whether the machine may answer now, by the token of what the customer just did."""
+    return (
+        conversation.handed_over_at is None
+        and conversation.standby_since is None
+        and talking.has_token(conversation, at=at)
+        and not talking.barred(conversation, at=at)
+        and conversation.messages.filter(
+            speaker=Speaker.MACHINE, occurred_at__gt=at - timedelta(hours=1)
+        ).count()
+        < MOST_PER_HOUR
+    )
+
+
+def asks_to_stop(event: Event) -> bool:
+    """Return whether an event asks for no more marketing: by a word, a changed word or a button.
+
+    A word that was taken back, or told twice, counts: who may have said it gets nothing more.
+    """
+    said = event.said
+    if said is None or event.kind not in ("said", "edited"):
+        return False
+    return said.data == opting_out.STOP_DATA or (
+        said.kind == "text" and opting_out.is_stop(said.text)
+    )
+
+
+def asks_to_start(one: arrivals.Arrived) -> bool:
+    """Return whether an event takes marketing up again; only a message that stands does."""
+    said = one.event.said
+    if said is None or one.event.kind != "said" or one.message is None:
+        return False
+    return said.data == opting_out.START_DATA or (
+        said.kind == "text" and opting_out.is_start(said.text)
+    )
+
+
+def _hear(one: arrivals.Arrived, *, at: datetime) -> str:
+    """Record what an event says of marketing; return what changed, in one word, or nothing."""
+    if asks_to_stop(one.event):
+        return _stop(one, at=at)
+    if asks_to_start(one) and _end(
+        one.conversation, one.event.occurred_at, reference=one.event.event_id, at=at
+    ):
+        return STARTED
+    return ""
+
+
+def _stop(one: arrivals.Arrived, *, at: datetime) -> str:
+    recipient = one.conversation.recipient
+    was_out = recipient.opt_outs.filter(purpose="", ended_at__isnull=True).exists()
+    statement = _statement(one.event.occurred_at, reference=one.event.event_id, at=at)
+    try:
+        with transaction.atomic():
+            is_recorded = bases.opt_out(recipient, statement=statement)
+    except (consent.Conflict, intake.Invalid):
+        return ""
+    if not is_recorded:
+        return ""
+    if begun := _began_again(one):
+        _end(one.conversation, begun.occurred_at, reference=f"chat message {begun.pk}", at=at)
+        return ""
+    return "" if was_out else STOPPED
+
+
+def _began_again(one: arrivals.Arrived) -> ChatMessage | None:
+    """Return the newer word by which marketing began again, where the older one came after it."""
+    heard = one.conversation.last_heard_at
+    if heard is None or heard <= one.event.occurred_at:
+        return None
+    newer = one.conversation.messages.filter(
+        speaker=Speaker.CUSTOMER, occurred_at__gt=one.event.occurred_at, unsent_at__isnull=True,
+        edited_at__isnull=True,
+    ).order_by("-occurred_at", "-pk")  # fmt: skip
+    for message in newer[:_LOOKED_BACK]:
+        data = message.facts.get("data")
+        if data == opting_out.STOP_DATA or opting_out.is_stop(message.text):
+            return None
+        if data == opting_out.START_DATA or (
+            message.kind == "text" and opting_out.is_start(message.text)
+        ):
+            return message
+    return None
+
+
+def _end(
+    conversation: Conversation, observed_at: datetime, *, reference: str, at: datetime
+) -> bool:
+    statement = _statement(observed_at, reference=reference, at=at)
+    try:
+        with transaction.atomic():
+            bases.end_opt_out(conversation.recipient, statement=statement)
+    except (consent.Conflict, intake.Invalid):
+        return False
+    return True
+
+
+def _statement(observed_at: datetime, *, reference: str, at: datetime) -> consent.Statement:
+    return consent.Statement(
+        source=Source.LINE, observed_at=observed_at, is_dated=True, told_at=at, reference=reference
+    )
+
+
+def _confirm(one: arrivals.Arrived, word: str, *, at: datetime) -> None:
+    """Say what was done in the customer's language, unless the account's answers are off."""
+    talk = one.conversation
+    if one.event.is_standby or at - one.event.occurred_at >= talking.TOKEN_LIFE:
+        return
+    is_off = Answering.objects.filter(account=talk.account_id, is_on=False).exists()
+    if is_off or not may_speak(talk, at=at):
+        return
+    language = link_words.language_of(talk.language, country=talk.account.country)
+    say = opting_words.stopped if word == STOPPED else opting_words.started
+    words = say(language, name=talk.account.name)
+    answers.say(talk, words, at=at, author=None, cause=word, is_reply_only=True)
