@@ -1,17 +1,17 @@
-"""What the machine does about what customers say, in the transaction that reads the inbox.
+"""Who stops marketing in the chat, or takes it up again, in the transaction that reads the inbox.
 
-Opt-outs come first and are recorded whatever else holds: automatic answers off, a person at it,
+It is recorded whatever else holds: automatic answers off, a person at it,
 standby, or an event that LINE told late. What is said about them never costs quota.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.db import transaction
 
-from lineportal.conversations import answers, arrivals, link_words, opting_words, talking
+from lineportal.conversations import answers, arrivals, link_words, opting_words, speaking, talking
 from lineportal.conversations.models import Answering, ChatMessage, Conversation, Speaker
 from lineportal.providers.base import Event
 from recipients import bases, consent, intake
@@ -19,35 +19,25 @@ from recipients.models import Source
 from templates_app import opting_out
 
 STOPPED, STARTED = "stop", "start"  # causes of what the machine says
-MOST_PER_HOUR = 10  # answers by the machine to one person: two machines never talk for long
 _LOOKED_BACK = 100  # newer messages in which a word that begins marketing again is looked for
 
 
-def consider(arrived: Sequence[arrivals.Arrived], *, at: datetime) -> None:
+def hear(arrived: Sequence[arrivals.Arrived], *, at: datetime) -> set[int]:
     """Record who wants no more marketing, or wants it again, in the order of LINE's time.
 
     What is refused (held already, older than what is held) changes nothing, and no message is lost.
+    Returns the ids of the conversations in which that is confirmed.
     """
     changed: dict[int, tuple[arrivals.Arrived, str]] = {}
     for one in arrived:
         if word := _hear(one, at=at):
             changed[one.conversation.pk] = (one, word)
-    for one, word in changed.values():
-        _confirm(one, word, at=at)
+    return {pk for pk, (one, word) in changed.items() if _confirm(one, word, at=at)}
 
 
-def may_speak(conversation: Conversation, *, at: datetime) -> bool:
-    """Return whether the machine may answer now, by the token of what the customer just did."""
-    return (
-        conversation.handed_over_at is None
-        and conversation.standby_since is None
-        and talking.has_token(conversation, at=at)
-        and not talking.barred(conversation, at=at)
-        and conversation.messages.filter(
-            speaker=Speaker.MACHINE, occurred_at__gt=at - timedelta(hours=1)
-        ).count()
-        < MOST_PER_HOUR
-    )
+def asks(one: arrivals.Arrived) -> bool:
+    """Return whether an event stops marketing or takes it up again."""
+    return asks_to_stop(one.event) or asks_to_start(one)
 
 
 def asks_to_stop(event: Event) -> bool:
@@ -139,15 +129,16 @@ def _statement(observed_at: datetime, *, reference: str, at: datetime) -> consen
     )
 
 
-def _confirm(one: arrivals.Arrived, word: str, *, at: datetime) -> None:
+def _confirm(one: arrivals.Arrived, word: str, *, at: datetime) -> bool:
     """Say what was done in the customer's language, unless the account's answers are off."""
     talk = one.conversation
     if one.event.is_standby or at - one.event.occurred_at >= talking.TOKEN_LIFE:
-        return
+        return False
     is_off = Answering.objects.filter(account=talk.account_id, is_on=False).exists()
-    if is_off or not may_speak(talk, at=at):
-        return
+    if is_off or not speaking.may(talk, at=at):
+        return False
     language = link_words.language_of(talk.language, country=talk.account.country)
     say = opting_words.stopped if word == STOPPED else opting_words.started
     words = say(language, name=talk.account.name)
     answers.say(talk, words, at=at, author=None, cause=word, is_reply_only=True)
+    return True
