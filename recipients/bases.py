@@ -30,8 +30,9 @@ from recipients.models import (
 GIVEN, WITHDRAWN = ConsentRecord.Given.GIVEN, ConsentRecord.Given.WITHDRAWN
 OPTED_OUT, ENDED = ConsentRecord.OptedOut.OPTED_OUT, ConsentRecord.OptedOut.ENDED
 PURPOSE_LIMIT = 200  # characters
-# Who can speak for the person: they themselves, or the system of ours where they said it.
-_SPEAKERS = (Source.PERSON, Source.API)
+# Who can speak for the person: they themselves, in LINE's chat too, or the system of ours where
+# they said it.
+_SPEAKERS = (Source.PERSON, Source.API, Source.LINE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from lineportal.console import (
     accounts_desk,
+    answering_desk,
     audiences_desk,
     campaigns_desk,
     catalogue_desk,
@@ -18,6 +19,7 @@ from lineportal.console import (
 
 __all__ = [
     "accounts_desk",
+    "answering_desk",
     "audiences_desk",
     "campaigns_desk",
     "catalogue_desk",

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext_lazy as _
 
+from lineportal.conversations import posting
 from lineportal.conversations.models import (
     ChatMessage,
     Conversation,
@@ -143,9 +144,15 @@ def _bubble(message: ChatMessage, day: date | None, *, may: bool) -> Bubble:
         who=_who(message) if is_ours else "",
         progress=_progress(message) if is_ours else "",
         look=_LOOK.get(message.progress, "") if is_ours else "",  # type: ignore[call-overload]
-        advice=str(WHAT_TO_DO.get(message.progress, "")) if is_ours else "",
+        advice=_advice(message) if is_ours else "",
         may_again=may_again,
     )
+
+
+def _advice(message: ChatMessage) -> str:
+    if message.detail == posting.TOO_LATE:
+        return str(_("An automatic answer is good for a minute only; it was not sent."))
+    return str(WHAT_TO_DO.get(message.progress, ""))
 
 
 def _is_drawn(message: ChatMessage) -> bool:

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from lineportal.accounts import access
 from lineportal.console import conversations_desk, lists, reconciliation_desk
 from lineportal.console.base import user_of
-from lineportal.conversations import talking
+from lineportal.conversations import answer_rules, answering, canned, talking
 from lineportal.sending import counting, incidents, reports, stops
 from lineportal.sending.models import Campaign, Message
 from lineportal.sending.statuses import Status
@@ -84,6 +84,24 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
                     "badge": conversations_desk.unread_badge(request),
                 },
                 _item(_("Friends"), "group_add", "friends", "recipients.view_recipient"),
+                _item(
+                    _("Canned answers"),
+                    "quickreply",
+                    "conversations_cannedanswer_changelist",
+                    canned.VIEW,
+                ),
+                _item(
+                    _("Automatic answers"),
+                    "smart_toy",
+                    "conversations_answerrule_changelist",
+                    answer_rules.VIEW,
+                ),
+                _item(
+                    _("Greetings and hours"),
+                    "schedule",
+                    "conversations_answering_changelist",
+                    answering.VIEW,
+                ),
             ],
         },
         {

@@ -42,13 +42,15 @@ def queue(
     cause: str = "",
     again_of: ChatMessage | None = None,
     reference: uuid.UUID | None = None,
+    is_reply_only: bool = False,
 ) -> ChatMessage:
     """Keep a message object of LINE's as to be sent in a conversation; return its row.
 
     Without an `author` the machine says it, and `cause` is why, in one word. The caller has the
     conversation locked and has asked whether it may be said; a `reference` that it gives is the
-    retry key, and no other message's. It is posted in the order of ids, one at a time for each
-    conversation.
+    retry key, and no other message's. What `is_reply_only` is not sent at all once the customer's
+    token is no longer good, so that it never counts against the quota. It is posted in the order
+    of ids, one at a time for each conversation.
     """
     text = str(content.get("text") or content.get("altText") or "")
     message = ChatMessage.objects.create(
@@ -62,6 +64,7 @@ def queue(
         cause=cause,
         again_of=again_of,
         progress=Progress.WAITING,
+        is_reply_only=is_reply_only,
         reference=reference or uuid.uuid4(),
         occurred_at=at,
         next_at=at,
@@ -81,7 +84,11 @@ def say(
     author: User | None,
     cause: str = "",
     reference: uuid.UUID | None = None,
+    is_reply_only: bool = False,
 ) -> ChatMessage:
     """Keep a text as to be sent; see `queue`."""
     words = {"type": "text", "text": text}
-    return queue(conversation, words, at=at, author=author, cause=cause, reference=reference)
+    return queue(
+        conversation, words, at=at, author=author, cause=cause, reference=reference,
+        is_reply_only=is_reply_only,
+    )  # fmt: skip

@@ -23,6 +23,7 @@ from lineportal.providers.outcomes import REPEAT_LIFE, Outcome, SendResult
 
 LEASE = timedelta(seconds=60)  # of a message in flight: far beyond a provider's time-out
 BAD_TOKEN = "invalid_reply_token"  # noqa: S105 - a code of ours
+TOO_LATE = "too_late"  # of a message that goes by a token alone
 _BACKOFF = (1, 2, 5, 10, 30, 60)  # seconds before try 2, 3, ...
 _DETAIL = 300  # characters that are kept of a provider's words
 _TO_POST = (Progress.WAITING, Progress.SENDING)
@@ -85,7 +86,7 @@ def claim(conversation_id: int, road: Road, *, at: datetime) -> Claimed | None:
     )
     reason = talking.barred(talk, at=at)
     if not reason and not by_token:
-        reason = talking.closed_to_pushes(talk, at=at)
+        reason = TOO_LATE if message.is_reply_only else talking.closed_to_pushes(talk, at=at)
     if not reason and (message.content is None or message.emptied_at is not None):
         reason = _("The words of this message are no longer kept; nothing was sent.")
     address = talk.recipient.line_user_id

@@ -13,7 +13,7 @@ from datetime import datetime
 
 from django.db import DataError, OperationalError, connection, transaction
 
-from lineportal.conversations import arrivals, linking, opt_outs
+from lineportal.conversations import arrivals, automat, linking, opting
 from lineportal.providers import PROVIDERS
 from lineportal.providers.base import Event, UnreadableWebhook
 from lineportal.sending import forwards, lanes, receipts, senders, taken_back
@@ -226,7 +226,7 @@ def _apply(stored: Iterable[_Stored], *, at: datetime) -> dict[int, str]:
     known_people = _without_the_forgotten(list(given.values()))
     fresh = _keep(known_people)
     told = [(one.account_id, one.event) for one in fresh]
-    opt_outs.hold(told)
+    opting.hold(told)
     # People before messages, as who erases a person locks them.
     _befriend(fresh, at=at)
     arrived = arrivals.take(told, at=at)
@@ -235,7 +235,7 @@ def _apply(stored: Iterable[_Stored], *, at: datetime) -> dict[int, str]:
     for fault in receipts.settle(told, at=at):
         lanes.stop_for_fault(**asdict(fault))
     # Last, as these write to the audit chain.
-    opt_outs.hear(arrived, at=at)
+    automat.consider(arrived, at=at)
     linking.hear(arrived, at=at)
     return problems
 

@@ -156,6 +156,8 @@ class ChatMessage(models.Model):
     cause = models.CharField(max_length=20, blank=True)  # why the machine spoke, in one word
     progress = models.CharField(max_length=9, choices=Progress, blank=True)
     way = models.CharField(max_length=5, choices=Way, blank=True)
+    # Sent by a token or not at all: it never counts against the quota.
+    is_reply_only = models.BooleanField(default=False, db_default=False)
     # What did not arrive, or maybe not, and is sent anew by this one; a person asked for it.
     again_of = models.OneToOneField(
         "self", models.SET_NULL, null=True, blank=True, related_name="again"

@@ -18,7 +18,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("conversation", type=int, help="its number")
         what = parser.add_mutually_exclusive_group(required=True)
-        what.add_argument("--text", default="")
+        what.add_argument("--text", default="", help="what is said")
         what.add_argument("--canned", default="", help="the shortcut of a canned answer")
         parser.add_argument("--by", required=True, help="user name of who answers")
 

@@ -15,7 +15,9 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--account", required=True, help="the account's slug")
-        parser.add_argument("--state", choices=Conversation.State.values, default="")
+        parser.add_argument(
+            "--state", choices=Conversation.State.values, default="", help="all when left out"
+        )
         parser.add_argument("--unread", action="store_true", help="only what nobody opened yet")
 
     def handle(self, *, account: str, state: str, unread: bool, **options: Any) -> None:
