@@ -5,6 +5,7 @@ from rest_framework.routers import DefaultRouter
 
 from lineportal.api import (
     accounts,
+    answering,
     audiences,
     campaigns,
     catalogue,
@@ -41,6 +42,8 @@ router.register("conversations", conversations.Conversations, basename="conversa
 router.register("stops", control.Stops, basename="stop")
 router.register("reconciliation", counts.Reconciliation, basename="reconciliation")
 router.register("incidents", counts.Incidents, basename="incident")
+router.register("canned-answers", answering.CannedAnswers, basename="canned-answer")
+router.register("answer-rules", answering.AnswerRules, basename="answer-rule")
 router.register("messages", messages.Messages, basename="message")
 
 # The schema is public knowledge; it holds no data.
@@ -54,6 +57,8 @@ account_policy = control.Policies.as_view({"get": "retrieve", "patch": "partial_
 
 account_retention = retention.Retentions.as_view({"get": "retrieve", "patch": "partial_update"})
 
+account_answering = answering.Settings.as_view({"get": "retrieve", "patch": "partial_update"})
+
 account_forwarding = forwarding.Forwardings.as_view(
     {"get": "retrieve", "put": "update", "delete": "destroy"}
 )
@@ -66,6 +71,7 @@ urlpatterns = [
     path("v1/accounts/<slug:slug>/friends/sync/", friend_sync, name="friend-sync"),
     path("v1/accounts/<slug:slug>/policy/", account_policy, name="account-policy"),
     path("v1/accounts/<slug:slug>/retention/", account_retention, name="account-retention"),
+    path("v1/accounts/<slug:slug>/answering/", account_answering, name="account-answering"),
     path("v1/accounts/<slug:slug>/forwarding/", account_forwarding, name="account-forwarding"),
     path("v1/suppressions/", suppression_list, name="suppression-list"),
     path("v1/desk/", desk.Desk.as_view(), name="desk"),

@@ -18,6 +18,7 @@ from django.utils.dates import WEEKDAYS_ABBR
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.widgets import (
+    UnfoldAdminSelectWidget,
     UnfoldAdminTextareaWidget,
     UnfoldAdminTextInputWidget,
     UnfoldBooleanSwitchWidget,
@@ -44,6 +45,8 @@ _DONE = {
 
 class _Choice(forms.ModelChoiceField[CannedAnswer]):
     """A canned answer, told from those of other accounts."""
+
+    widget = UnfoldAdminSelectWidget
 
     def label_from_instance(self, obj: Any) -> str:
         return f"{obj.account}: {obj.title}"
