@@ -66,11 +66,16 @@ def test_the_page_shows_the_quota_and_starts_over_it_when_the_box_is_ticked(
     client.force_login(factories.user("sender"))
     page = reverse("admin:sending_campaign_change", args=[campaign.pk])
     start = reverse("admin:sending_campaign_act", args=[campaign.pk, "start"])
-    assert "LINE is being asked" in client.get(page).content.decode()
+    first = client.get(page).content.decode()
+    assert "LINE is being asked" in first
+    assert "Marketing cap: off" in first
 
     told(campaign.account, used=98)
+    Policy.objects.update(marketing_cap_messages=2)
 
-    assert "Does not fit" in client.get(page).content.decode()
+    shown = client.get(page).content.decode()
+    assert "Does not fit" in shown
+    assert "at most 2 messages to one person in 7 days" in shown
     refused = client.post(start)
     assert refused.status_code == 409
     assert "Send as many as are left" in refused.content.decode()
