@@ -29,6 +29,7 @@ from lineportal.sending import (
     audience,
     campaigns,
     exports,
+    policies,
     quota,
     reports,
     retries,
@@ -41,7 +42,7 @@ from lineportal.sending.models import Campaign, SavedAudience, StopCode
 from lineportal.sending.statuses import MEANING, Status, Verdict
 from recipients.intake import Invalid
 from recipients.models import Consent, FriendStatus
-from templates_app.models import MessageTemplate, State
+from templates_app.models import Category, MessageTemplate, State
 
 LOOK = {
     Status.DELIVERED: "lp-good",
@@ -126,6 +127,19 @@ class CampaignForm(forms.ModelForm[Campaign]):
             except Invalid as refusal:
                 self.add_error("file", str(refusal))
         return cleaned
+
+
+def _marketing_cap(campaign: Campaign) -> str:
+    """Return what the account's cap does to a marketing campaign, as a sentence."""
+    if campaign.template.category != Category.MARKETING:
+        return ""
+    policy = policies.of(campaign.account_id)
+    if policy.marketing_cap_messages is None:
+        return _("Marketing cap: off. People may get any number of marketing messages.")
+    return _("Marketing cap: on, at most %(n)s messages to one person in %(days)s days.") % {
+        "n": policy.marketing_cap_messages,
+        "days": policy.marketing_cap_days,
+    }
 
 
 class OverQuotaForm(ActForm):
@@ -297,6 +311,7 @@ class CampaignDesk(Desk):
                 "revoked": revoked,
                 "waits": waiting.why(obj, at=timezone.now()).sentence,
                 "quota": self._quota(obj),
+                "cap": _marketing_cap(obj),
                 "quota_url": self.act_url(obj, "start") if "start" in acts else "",
                 **figures.shown(self._figures(obj), campaign=obj.pk),
             }

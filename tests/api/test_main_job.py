@@ -84,7 +84,7 @@ def test_the_whole_job_by_api(
     campaign = {"account": "thai-post", "template": "parcel", "name": "first"}
     pk = manager_api.post("campaigns/", campaign).json()["id"]
     preview = manager_api.get(f"campaigns/{pk}/preview/").json()
-    assert preview == {"total": 1, "by_verdict": {"send": 1}, "by_rule": {}}
+    assert preview == {"total": 1, "by_verdict": {"send": 1}, "by_rule": {}, "quota": None}
     matrix = manager_api.get(f"campaigns/{pk}/matrix/").json()
     assert (matrix["total"], matrix["by_rule"], len(matrix["matrix"])) == (1, {"": 1}, 9)
     assert sum(cell["n"] for cell in matrix["matrix"]) == 1
