@@ -9,7 +9,7 @@ import time
 import urllib.error
 import urllib.request
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -59,6 +59,7 @@ class Keys:
     author: str
     reviewer: str
     sender: str
+    agent: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +69,19 @@ class Portal:
     url: str
     simulator: str
 
-    def call(self, key: str, method: str, path: str, body: Any = None) -> Any:
+    def call(
+        self,
+        key: str,
+        method: str,
+        path: str,
+        body: Any = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Any:
         return _json(
             method,
             f"{self.url}/api/v1/{path}",
             body,
-            {"Authorization": f"Bearer {key}"},
+            {"Authorization": f"Bearer {key}", **(headers or {})},
         )
 
     def simulate(self, method: str, path: str, body: Any = None) -> Any:

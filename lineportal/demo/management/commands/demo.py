@@ -17,12 +17,12 @@ from django.utils import timezone
 from lineportal import postgres
 from lineportal.accounts import credentials, keys
 from lineportal.accounts.models import AccountScope, OfficialAccount
-from lineportal.demo import desk, people, servers, story
+from lineportal.demo import desk, people, servers, story, talk
 from lineportal.sending import exports, opening, routing
 from lineportal.sending.models import Campaign
 from recipients.models import Recipient, RecipientImport
 
-ROLES = ("author", "reviewer", "sender", "auditor", "manager")
+ROLES = ("author", "reviewer", "sender", "agent", "auditor", "manager")
 SAMPLE = servers.PROJECT / "docs" / "samples" / "recipients-th.csv"
 
 
@@ -112,6 +112,9 @@ class Command(BaseCommand):
             {pk: str(phone) for pk, phone in numbers.items()},
             self._say,
         )
+        self._say("11. A customer writes, and is answered")
+        writer = next(each for each in expected.people if each.friend_status == "friend")
+        talk.play(portal, api.agent, account=slug, line_user_id=writer.line_user_id, say=self._say)
         if os.environ.get("DEMO_EXIT") == "1":
             self._say("The report is right.")
             return
@@ -188,7 +191,7 @@ def _users(account: OfficialAccount, number: int) -> dict[str, str]:
 
 def _keys(account: OfficialAccount, number: int) -> story.Keys:
     made = {}
-    for role in ("author", "reviewer", "sender"):
+    for role in ("author", "reviewer", "sender", "agent"):
         user = User.objects.get(username=_name(role, number))
         _row, text = keys.create(user, name="demo", scopes=["all"], at=timezone.now())
         made[role] = text
