@@ -53,6 +53,7 @@ def refused(answer: HttpResponse, status: int, code: str) -> dict[str, Any]:
         f"messages/{BEYOND}/", f"messages/{BEYOND}/words/", f"templates/{BEYOND}/versions/",
         f"templates/{BEYOND}/usage/", f"templates/{BEYOND}/difference/?with=1",
         f"suppressions/{BEYOND}/", f"recipients/imports/{BEYOND}/",
+        f"canned-answers/{BEYOND}/", f"answer-rules/{BEYOND}/", "accounts/nobody/answering/",
         f"recipients/{BEYOND}/eligibility/", "templates/abc/", "templates/%00/", "templates/²/",
         "templates/-1/", "accounts/%00/", "accounts/nobody/", "messages/%ED%A0%80/",
         "templates/" + "9" * 5_000 + "/", "nothing/", "templates", "",
@@ -216,6 +217,13 @@ def test_json_that_cannot_be_stored_is_refused(path: str, body: str, value: str,
         ("recipients/", {"observed_at": "9999-12-31T23:59:59Z", "consent": "agreed"}),
         ("suppressions/", {"until": "2020-01-01T00:00:00Z"}),
         ("suppressions/", {"reason": " "}),
+        ("canned-answers/", {"text": "x" * 5_001}),
+        ("canned-answers/", {"shortcut": "../etc"}),
+        ("canned-answers/", {"account": "nobody"}),
+        ("answer-rules/", {"words": ["stop"]}),
+        ("answer-rules/", {"words": [{"a": 1}]}),
+        ("answer-rules/", {"act": "dance"}),
+        ("answer-rules/", {"position": 10**30}),
     ],
 )
 def test_a_value_that_cannot_be_is_refused_in_its_place(
@@ -227,6 +235,13 @@ def test_a_value_that_cannot_be_is_refused_in_its_place(
         "audiences/count/": {"account": "thai-post", "filter": AGREED},
         "recipients/": {"account": "thai-post", "phone": "0899999999"},
         "suppressions/": {"account": "thai-post", "phone": "0899999999", "reason": "asked"},
+        "canned-answers/": {
+            "account": "thai-post",
+            "shortcut": "hi",
+            "title": "Hello",
+            "text": "Welcome",
+        },
+        "answer-rules/": {"account": "thai-post", "words": ["price"], "act": "link"},
     }[path]
 
     found = refused(api.post(path, {**sound, **details}), 400, "invalid")
