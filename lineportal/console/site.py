@@ -7,6 +7,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.sites import UnfoldAdminSite
 
 from lineportal.console import (
+    conversation_files,
     conversation_page,
     conversations_desk,
     friends_page,
@@ -24,6 +25,7 @@ class ConsoleSite(UnfoldAdminSite):  # type: ignore[misc]
             *template_thread.urls(self),
             *conversations_desk.urls(self),
             *conversation_page.urls(self),
+            *conversation_files.urls(self),
             *friends_page.urls(self),
             *super().get_urls(),
         ]

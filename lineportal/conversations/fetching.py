@@ -29,7 +29,8 @@ def wake_if_any(messages: Iterable[ChatMessage]) -> None:
 def drop(messages: QuerySet[ChatMessage]) -> None:
     """Delete the files of these messages, kept or still to be fetched; that there was one stays."""
     files = Media.objects.filter(message__in=messages)
-    MediaPart.objects.filter(media__in=files).delete()
+    # The rows first: who keeps a piece just now is waited for, and no piece comes after.
     files.update(
         state=Media.State.DELETED, name="", sha256="", preview=None, problem="", next_at=None
     )
+    MediaPart.objects.filter(media__in=files).delete()

@@ -18,6 +18,7 @@ from uuid import UUID
 import aiohttp
 
 from lineportal.providers import http
+from lineportal.providers.downloads import Download, Keep
 from lineportal.providers.outcomes import FaultScope, Outcome, SendResult
 
 __all__ = [
@@ -356,6 +357,15 @@ class Provider(ABC):
     async def reports(self, session: aiohttp.ClientSession, *, service: str) -> Reports:
         """Return the next page of delivery reports. A page may be given once only: keep it."""
         return Reports(problem=f"{self.title} has no reports to ask for.")
+
+    async def content(
+        self, session: aiohttp.ClientSession, *, message_id: str, url: str, limit: int, keep: Keep
+    ) -> Download:
+        """Read a file of at most `limit` bytes that a customer sent, each piece given to `keep`.
+
+        `url` is what the event named, if it did; never raises for the network or the answer.
+        """
+        return Download("refused", problem=f"{self.title} gives us no files of customers.")
 
     async def counted(self, session: aiohttp.ClientSession, *, service: str, day: date) -> Count:
         """Return how many messages of the service people got on a day of the provider's."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from procrastinate.contrib.django import app
 
-from lineportal.conversations import answers, posting
-from lineportal.sending import asking_quota, clock, followers, naming, quota, talker
+from lineportal.conversations import answers, fetching, media_store, posting
+from lineportal.sending import asking_quota, clock, followers, media_fetch, naming, quota, talker
 from lineportal.sending.tasks import in_database, places, roads
 
 
@@ -58,6 +58,20 @@ async def seed_quotas(timestamp: int) -> None:
     """Wake the asking on the roads on which campaigns to friends run."""
     for road_id in await in_database(quota.roads):
         await in_database(quota.wake, road_id)
+
+
+@app.task(name=fetching.FETCH)
+async def fetch_media() -> None:
+    """Fetch the files that customers sent."""
+    await media_fetch.fetch(in_database, may_go_on=_may_go_on)
+
+
+@app.periodic(cron="* * * * * */5")
+@app.task(name="lineportal.seed_media", queueing_lock="seed_media")
+async def seed_media(timestamp: int) -> None:
+    """Wake the fetching where files wait, also those of dead workers."""
+    if await in_database(lambda: media_store.is_due(at=clock.now())):
+        await in_database(fetching.wake)
 
 
 def _may_go_on() -> bool:

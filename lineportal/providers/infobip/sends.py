@@ -12,11 +12,12 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import aiohttp
 
-from lineportal.providers import http, inbound
+from lineportal.providers import downloads, http, inbound
 from lineportal.providers.base import (
     CannotWire,
     Check,
@@ -30,6 +31,7 @@ from lineportal.providers.base import (
     Serves,
     WireRequest,
 )
+from lineportal.providers.downloads import Download, Keep
 from lineportal.providers.infobip import answers, bubble, pages, setup, webhooks
 from lineportal.providers.infobip.batches import Batches, Entry
 
@@ -253,6 +255,28 @@ class InfobipProvider(Provider):
             }
         before = json.dumps({"sender": self.given["sender"]})
         return f"{before[:-1]},", f",{json.dumps(after)[1:]}"
+
+    async def content(
+        self, session: aiohttp.ClientSession, *, message_id: str, url: str, limit: int, keep: Keep
+    ) -> Download:
+        """Read a file from where the event says that Infobip keeps it, and from nowhere else."""
+        try:
+            named, own = urlsplit(url), urlsplit(self.base)
+            is_own = (named.scheme, named.port) in (("https", None), ("https", 443)) and bool(
+                self.own_hosts.fullmatch(named.hostname or "")
+            )
+        except ValueError:
+            return Download("refused", problem="The file's address is none.")
+        if not is_own and (named.scheme, named.netloc) != (own.scheme, own.netloc):
+            return Download("refused", problem="The file lies at an address that is not Infobip's.")
+        return await downloads.read(
+            session,
+            url,
+            headers={"Authorization": self._authorization()},
+            limit=limit,
+            keep=keep,
+            connect_seconds=self.connect_seconds,
+        )
 
     def _authorization(self) -> str:
         return f"App {self.given['api_key']}"

@@ -24,7 +24,8 @@ from lineportal.providers.base import (
     Setting,
     WireRequest,
 )
-from lineportal.providers.line import looks, reads, sends, told, webhooks
+from lineportal.providers.downloads import Download, Keep
+from lineportal.providers.line import content, looks, reads, sends, told, webhooks
 from lineportal.providers.line.calls import Line
 
 COUNTRIES = ("JP", "TH", "TW")
@@ -124,6 +125,21 @@ class LineProvider(Provider):
         if not base or base == cls.api:
             base = "https://access.line.me"
         return f"{base}/dialog/bot/accountLink?{urlencode({'linkToken': token, 'nonce': nonce})}"
+
+    async def content(
+        self, session: aiohttp.ClientSession, *, message_id: str, url: str, limit: int, keep: Keep
+    ) -> Download:
+        """Read a file that a customer sent; LINE knows it by its message."""
+        return await content.read(
+            self._line.tokens,
+            session,
+            message_id,
+            base=self.base,
+            limit=limit,
+            keep=keep,
+            ends_at=self.clock() + self.total_seconds,
+            connect_seconds=self.connect_seconds,
+        )
 
     async def followers(
         self,
