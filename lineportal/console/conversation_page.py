@@ -28,8 +28,10 @@ from django.views.decorators.http import require_POST
 from lineportal.accounts import access
 from lineportal.console import conversation_parts as parts
 from lineportal.console.base import REFUSALS, user_of
-from lineportal.conversations import talking
+from lineportal.conversations import linking, talking
 from lineportal.conversations.models import CannedAnswer, ChatMessage, Conversation
+from lineportal.sending import policies
+from recipients import linking as links
 from recipients import phones
 from recipients.intake import Invalid
 
@@ -117,6 +119,8 @@ def do(request: HttpRequest, site: AdminSite, pk: int, act: str) -> HttpResponse
                                saw_risk=given.get("saw_risk") == "yes")  # fmt: skip
         elif act == "assign":
             talking.assign(talk, _person(talk, given.get("to", "")), by=user, at=at)
+        elif act == "offer-link":
+            linking.offer_by(talk, by=user, at=at)
         elif act == "take-over":
             talking.take_over(talk, by=user, at=at)
         elif act == "give-back":
@@ -258,6 +262,23 @@ def _side(talk: Conversation, user: User) -> dict[str, Any]:
         "attributes": attributes if may_see else [],
         "person_url": change if may_see else "",
         "zone": talk.account.timezone,
+        **(_linked(talk) if may_see else {}),
+    }
+
+
+def _linked(talk: Conversation) -> dict[str, Any]:
+    """Return the number that this LINE user is linked to, masked, and how old the link is."""
+    link = linking.phone_of(talk.recipient)
+    if link is None:
+        return {}
+    at, days = timezone.now(), policies.of(talk.account_id).link_days
+    person = link.phone_recipient
+    return {
+        "link": link,
+        "link_phone": phones.mask(person.phone),
+        "link_days": (at - link.confirmed_at).days,
+        "link_is_stale": links.is_stale(link, at=at, days=days),
+        "link_url": reverse("admin:recipients_recipient_change", args=[person.pk]),
     }
 
 

@@ -17,7 +17,7 @@ from django.urls import reverse
 from lineportal.accounts.models import AccountScope, OfficialAccount
 from lineportal.conversations import talking
 from lineportal.conversations.models import CannedAnswer, ChatMessage, Conversation
-from recipients.models import Recipient
+from recipients.models import Link, Recipient
 from tests import factories
 from tests.conversations import talk
 
@@ -25,6 +25,7 @@ MOST_QUERIES = 20
 ACTS: dict[str, dict[str, Any]] = {
     "answer": {"text": "On its way"},
     "assign": {"to": ""},
+    "offer-link": {},
     "take-over": {},
     "give-back": {},
     "close": {},
@@ -407,3 +408,20 @@ def test_the_side_bar_counts_what_is_unread(account: OfficialAccount, agent: Use
     page(client, talk.with_(account))
     shown = client.get("/").content.decode()
     assert not re.search(r"Inbox</span>\s*<span", shown)
+
+
+def test_a_linked_number_is_shown_masked_with_its_age(
+    account: OfficialAccount, now: datetime
+) -> None:
+    person = factories.recipient(account, 1)
+    held = talk.with_(account)
+    Link.objects.create(
+        account=account, phone_recipient=person, user_recipient=held.recipient, source="person",
+        linked_at=now - timedelta(days=400), confirmed_at=now - timedelta(days=400),
+    )  # fmt: skip
+
+    page = login(factories.user("agent")).get(f"/conversations/{held.pk}/").text
+
+    assert "Too old to send by" in page
+    assert str(person.phone) not in page
+    assert "Offer to link their number" not in page
