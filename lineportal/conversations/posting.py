@@ -157,8 +157,11 @@ def record(claimed: Claimed, result: SendResult, *, at: datetime) -> bool:
     if message.progress != Progress.WAITING:
         message.ended_at = at
     message.quote_token = result.quote_token[:200] or message.quote_token
+    is_emptied = message.emptied_at is not None  # forgotten meanwhile: nothing comes back
+    if is_emptied:
+        message.request_id = message.detail = message.quote_token = ""
     message.save()
-    if result.message_ids:
+    if result.message_ids and not is_emptied:
         _keep_id(message, result.message_ids[0])
     return True
 

@@ -17,7 +17,7 @@ from lineportal.conversations import posting, talking
 from lineportal.conversations.models import ChatMessage, Conversation
 from lineportal.conversations.posting import Claimed
 from lineportal.providers.base import Outcome, SendResult
-from lineportal.sending import inbox, naming, stops, talker, worker
+from lineportal.sending import forgetting, inbox, naming, stops, talker, worker
 from recipients.models import Recipient
 from tests import factories
 from tests.conversations import talk
@@ -401,3 +401,20 @@ def test_a_worker_killed_between_post_and_record_leaves_nobody_written_twice(
 
 def _progress(message: ChatMessage) -> str:
     return ChatMessage.objects.values_list("progress", flat=True).get(pk=message.pk)
+
+
+def test_what_line_says_of_an_answer_to_the_forgotten_is_not_kept(
+    account: OfficialAccount, agent: User
+) -> None:
+    claim, message = begun(account, agent, NOON)
+    forgetting.erase(talk.with_(account).recipient, at=NOON, by=None)
+    came = SendResult(
+        Outcome.ACCEPTED, request_id="r1", detail="words", message_ids=("m1",), quote_token="q1"
+    )
+
+    assert posting.record(claim, came, at=NOON)
+
+    message.refresh_from_db()
+    assert (message.progress, message.text, message.content) == ("sent", "", None)
+    assert (message.request_id, message.detail, message.quote_token) == ("", "", "")
+    assert message.provider_message_id is None
