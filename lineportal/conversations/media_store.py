@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 
 from django.db import transaction
 from django.db.models import Q
+from django.utils.translation import gettext as _
 
 from lineportal.conversations import media_kinds, previews
 from lineportal.conversations.models import Media, MediaPart
@@ -20,6 +21,7 @@ from lineportal.providers.downloads import Download
 LEASE = timedelta(minutes=5)  # longer than a download may take
 GIVEN_UP = timedelta(days=1)  # after the message; LINE does not tell how long it keeps files
 _WAITS = (5, 30, 120, 600, 3600)  # seconds before try 2, 3, ...
+_MOST_TRIES = 40
 PREVIEWED = 10 * 1024 * 1024  # bytes of a picture that is drawn anew; a larger one is a file only
 
 
@@ -47,10 +49,15 @@ def claim(*, at: datetime) -> Claimed | None:
         )
         if row is None:
             return None
+        MediaPart.objects.filter(media=row).delete()
         row.attempts += 1
         row.leased_until = at + LEASE
-        row.save(update_fields=["attempts", "leased_until"])
-        MediaPart.objects.filter(media=row).delete()
+        if row.attempts > _MOST_TRIES:  # whatever ends those who try, this does not go on for ever
+            row.state, row.next_at = Media.State.REFUSED, None
+            row.problem = row.problem or _("The file could not be fetched.")
+        row.save(update_fields=["attempts", "leased_until", "state", "next_at", "problem"])
+        if row.state != Media.State.WAITING:
+            return None
     message = row.message
     return Claimed(
         row.pk, row.attempts, message.account_id, message.provider_message_id or "",

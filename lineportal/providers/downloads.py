@@ -15,8 +15,9 @@ PIECE = 1024 * 1024  # bytes that are held at once
 TOTAL_SECONDS = 120.0
 Keep = Callable[[bytes], Awaitable[bool]]  # False: nobody wants the rest any more
 
-_GONE = (403, 404, 410)
-_LATER = (202, 408, 425, 429)
+_GONE = (404, 410)
+# That our key is not taken is not the file's fault: a person may put in another.
+_LATER = (202, 401, 403, 408, 425, 429)
 
 
 @dataclass(frozen=True, slots=True)

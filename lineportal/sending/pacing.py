@@ -94,7 +94,9 @@ def _asked(sql: str, road: Road, *, at: datetime, wanted: int = 0) -> tuple[Any,
     }
     with connection.cursor() as cursor:
         while (row := cursor.execute(sql, given).fetchone()) is None:
-            fresh = Pace(road=road, next_at=at - _COLD_AFTER, rate_per_second=0, changed_at=at)
+            # With a rate of its own: who asks for a moment just before does not find it cold.
+            cold = max(_SLOWEST, given["full"] * _COLD)
+            fresh = Pace(road=road, next_at=at, rate_per_second=cold, changed_at=at)
             Pace.objects.bulk_create([fresh], ignore_conflicts=True)
     return tuple(row)
 
