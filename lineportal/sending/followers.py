@@ -21,7 +21,7 @@ from lineportal import jobs
 from lineportal.accounts import access
 from lineportal.accounts.models import OfficialAccount, Road, Service
 from lineportal.audit import chain
-from lineportal.providers import http
+from lineportal.providers import PROVIDERS, http
 from lineportal.providers.base import Outcome
 from lineportal.providers.line import LineProvider
 from lineportal.providers.line.told import Followers
@@ -111,6 +111,7 @@ async def run(sync_id: int, in_database: InDatabase) -> FriendSync:
     place = await in_database(_place, sync_id)
     if place is None:
         return await in_database(_load, sync_id)
+    routing.check_base_url(place.road.api_base_url, PROVIDERS[place.road.provider])
     provider = await in_database(routing.build, place.road)
     async with http.session(connections=1) as session:
         while place is not None:

@@ -12,7 +12,7 @@ from lineportal.accounts.credentials import UnreadableCredentials
 from lineportal.accounts.models import Road, Service
 from lineportal.conversations import media_store
 from lineportal.conversations.media_store import Claimed
-from lineportal.providers import http
+from lineportal.providers import PROVIDERS, http
 from lineportal.providers.base import BadCredentials
 from lineportal.providers.downloads import Download
 from lineportal.sending import clock, routing
@@ -40,6 +40,7 @@ async def _one_by_one(in_database: InDatabase, may_go_on: Callable[[], bool]) ->
 async def _read(claimed: Claimed, in_database: InDatabase) -> Download:
     try:
         road = await in_database(_road, claimed.account_id)
+        routing.check_base_url(road.api_base_url, PROVIDERS[road.provider])
         provider = await in_database(routing.build, road)
     except (Invalid, BadCredentials, UnreadableCredentials, Road.DoesNotExist) as refusal:
         log.error("files of account %s are not fetched: %s", claimed.account_id, refusal)
