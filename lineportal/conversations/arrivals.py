@@ -69,12 +69,6 @@ def take(told: Iterable[tuple[int, Event]], *, at: datetime) -> list[Arrived]:
     return arrived
 
 
-def open_with(recipient: Recipient, *, at: datetime) -> Conversation:
-    """Return the person's conversation, locked; a new one where they have none."""
-    Conversation.objects.bulk_create([_new(recipient, at)], ignore_conflicts=True)
-    return Conversation.objects.select_for_update(no_key=True).get(recipient=recipient)
-
-
 def shown(kind: str, text: str) -> str:
     """Return what the inbox shows of a message, in one line."""
     line = " ".join(text.split())
