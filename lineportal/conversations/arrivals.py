@@ -65,7 +65,9 @@ def take(told: Iterable[tuple[int, Event]], *, at: datetime) -> list[Arrived]:
     ]
     for talk in {one.conversation.pk: one.conversation for one in arrived}.values():
         _move_on(talk, [one for one in arrived if one.conversation is talk])
-    fetching.wake_if_any(one.message for one in arrived if one.message)
+    fetching.wake_if_any(
+        one.message for one in arrived if one.message and one.message.kind in WITH_FILE
+    )
     return arrived
 
 

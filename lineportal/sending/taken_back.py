@@ -24,7 +24,8 @@ def empty(told: Iterable[tuple[int, int, Event]]) -> None:
     events = [one for one in told if one[2].said is not None and one[2].said.message_id]
     if not events:
         return
-    gone = _gone(events)
+    if not (gone := _gone(events)):
+        return
     bodies = {
         delivery_id
         for account_id, delivery_id, event in events

@@ -71,6 +71,12 @@ class WebhookEvent(models.Model):
                 condition=Q(emptied_at__isnull=True),
                 name="event_with_payload",
             ),
+            # What somebody said, whose words they take back or write anew
+            models.Index(
+                fields=["account", "line_user_id"],
+                condition=Q(kind__in=["said", "edited"]),
+                name="event_of_words",
+            ),
         ]
 
     def __str__(self) -> str:
