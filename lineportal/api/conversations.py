@@ -21,7 +21,7 @@ from rest_framework.response import Response
 from lineportal.accounts import access
 from lineportal.api.fields import user_of
 from lineportal.api.resource import Resource
-from lineportal.conversations import searching, talking
+from lineportal.conversations import answers, searching, talking
 from lineportal.conversations.models import CannedAnswer, ChatMessage, Conversation, Media
 from lineportal.sending.messages import KeyReused
 from recipients.intake import Invalid
@@ -171,7 +171,7 @@ class Conversations(
         said = talking.answer(
             talk, text, by=user_of(request), at=timezone.now(), reference=_reference(talk, key)
         )
-        if said.emptied_at is None and said.text != talking.tidied(text):
+        if said.emptied_at is None and said.text != answers.tidied(text):
             raise KeyReused(_("This Idempotency-Key was used for another answer; take a new one."))
         return Response(ChatMessageOut(said).data, status=status.HTTP_202_ACCEPTED)
 

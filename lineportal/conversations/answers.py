@@ -13,6 +13,7 @@ from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from lineportal import jobs
 from lineportal.conversations import arrivals
@@ -23,6 +24,8 @@ from lineportal.conversations.models import (
     Progress,
     Speaker,
 )
+from recipients.intake import Invalid
+from templates_app import content as contents
 
 POST = "lineportal.post_answers"
 
@@ -74,6 +77,25 @@ def queue(
     conversation.save(update_fields=["last_text", "last_message_at"])
     transaction.on_commit(functools.partial(wake, conversation.account_id))
     return message
+
+
+def tidied(text: str) -> str:
+    """Return a text as it is kept and sent: one kind of line end, nothing around it."""
+    return text.replace("\r\n", "\n").strip()
+
+
+def read(given: Any) -> str:
+    """Return the text of an answer as LINE takes it. Raises Invalid."""
+    text = tidied(given) if isinstance(given, str) else ""
+    if not text or not contents.is_storable(text):
+        raise Invalid("text", _("Write the text of the answer."))
+    if contents.utf16_units(text) > contents.TEXT_LIMIT:
+        raise Invalid(
+            "text",
+            _("The text has %(length)d characters; LINE allows %(limit)d. Shorten it.")
+            % {"length": contents.utf16_units(text), "limit": contents.TEXT_LIMIT},
+        )
+    return text
 
 
 def say(

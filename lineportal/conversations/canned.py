@@ -18,6 +18,7 @@ from django.utils.translation import gettext as _
 from lineportal.accounts import access
 from lineportal.accounts.models import OfficialAccount
 from lineportal.audit import chain
+from lineportal.conversations import answers
 from lineportal.conversations.models import Answering, AnswerRule, CannedAnswer
 from recipients.intake import Invalid
 from templates_app import content
@@ -89,7 +90,7 @@ def read(
     if "title" in found:
         found["title"] = line(found["title"], "title", TITLE_LIMIT)
     if "text" in found:
-        found["text"] = _text(found["text"])
+        found["text"] = answers.read(found["text"])
     if "is_on" in found and not isinstance(found["is_on"], bool):
         raise Invalid("is_on", _("Give true or false."))
     return found
@@ -121,19 +122,6 @@ def _shortcut(account: OfficialAccount, given: Any, of: CannedAnswer | None) -> 
             "shortcut", _("Another canned answer of this account has this shortcut; choose one.")
         )
     return given
-
-
-def _text(given: Any) -> str:
-    text = given.replace("\r\n", "\n").strip() if isinstance(given, str) else ""
-    if not text or not content.is_storable(text):
-        raise Invalid("text", _("Write the text of the answer."))
-    if content.utf16_units(text) > content.TEXT_LIMIT:
-        raise Invalid(
-            "text",
-            _("The text has %(length)d characters; LINE allows %(limit)d. Shorten it.")
-            % {"length": content.utf16_units(text), "limit": content.TEXT_LIMIT},
-        )
-    return text
 
 
 def _is_given_by_itself(answer: CannedAnswer) -> bool:

@@ -16,7 +16,6 @@ from lineportal.conversations import answers
 from lineportal.conversations.models import CannedAnswer, ChatMessage, Conversation, Progress
 from recipients.intake import Invalid
 from recipients.models import FriendStatus
-from templates_app import content
 
 VIEW = "conversations.view_conversation"
 ANSWER = "conversations.answer_conversation"
@@ -76,11 +75,6 @@ def closed_to_pushes(conversation: Conversation, *, at: datetime) -> str:
     )
 
 
-def tidied(text: str) -> str:
-    """Return a text as it is kept and sent: one kind of line end, nothing around it."""
-    return text.replace("\r\n", "\n").strip()
-
-
 @transaction.atomic
 def answer(
     conversation: Conversation,
@@ -100,15 +94,7 @@ def answer(
         if said.conversation_id != conversation.pk:
             raise Invalid("reference", _("Load the page again, and send the answer from there."))
         return said
-    text = tidied(text)
-    if not text or not content.is_storable(text):
-        raise Invalid("text", _("Write the text of the answer."))
-    if content.utf16_units(text) > content.TEXT_LIMIT:
-        raise Invalid(
-            "text",
-            _("The text has %(length)d characters; LINE allows %(limit)d. Shorten it.")
-            % {"length": content.utf16_units(text), "limit": content.TEXT_LIMIT},
-        )
+    text = answers.read(text)
     if reason := barred(conversation, at=at):
         raise CannotAnswer(reason)
     message = answers.say(conversation, text, at=at, author=by, reference=reference)
