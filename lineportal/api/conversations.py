@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable
 from typing import Any
 
@@ -21,14 +20,10 @@ from rest_framework.response import Response
 from lineportal.accounts import access
 from lineportal.api.fields import user_of
 from lineportal.api.resource import Resource
-from lineportal.conversations import answers, searching, talking
-from lineportal.conversations.models import CannedAnswer, ChatMessage, Conversation, Media
-from lineportal.sending.messages import KeyReused
+from lineportal.conversations import asked, searching, talking
+from lineportal.conversations.models import ChatMessage, Conversation, Media
 from recipients.intake import Invalid
 
-_KEY_LIMIT = 200
-# Answers of one key are the same row: its retry key is made of account, conversation and key.
-_ANSWERS = uuid.UUID("6f0d2f0c-7a1e-4c6f-9d0a-3a1f5f5b7d11")
 IDEMPOTENCY_KEY = OpenApiParameter(
     "Idempotency-Key", str, OpenApiParameter.HEADER, required=True,
     description="A repeat with the same key answers the first result and says nothing twice.",
@@ -114,8 +109,9 @@ class ConversationFilter(django_filters.FilterSet):
         return rows.filter(unread__gt=0) if value else rows.filter(unread=0)
 
     def saying(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
-        said = searching.said(ChatMessage.objects.all(), value)
-        named = searching.named(Conversation.objects.all(), value)
+        user = user_of(self.request)
+        said = searching.said(access.limited(ChatMessage.objects.all(), user), value)
+        named = searching.named(access.limited(Conversation.objects.all(), user), value)
         return rows.filter(Q(pk__in=said.values("conversation_id")) | Q(pk__in=named.values("pk")))
 
 
@@ -149,30 +145,15 @@ class Conversations(
     @messages.mapping.post
     def answer(self, request: Request, pk: str) -> Response:
         """Say something to the customer: a text, or a canned answer."""
-        talk = self.get_object()
-        key = request.headers.get("Idempotency-Key", "").strip()
-        if not key or len(key) > _KEY_LIMIT:
-            raise Invalid(
-                "Idempotency-Key",
-                _("Give the header Idempotency-Key, of at most %(limit)d characters.")
-                % {"limit": _KEY_LIMIT},
-            )
         given = _read(AnswerIn, request)
-        if bool(given["text"].strip()) == bool(given["canned"]):
-            raise Invalid("text", _("Give a text, or the shortcut of a canned answer."))
-        text = given["text"]
-        if given["canned"]:
-            canned = CannedAnswer.objects.filter(
-                account=talk.account_id, shortcut=given["canned"], is_on=True
-            ).first()
-            if canned is None:
-                raise Invalid("canned", _("Choose a canned answer of this account that is in use."))
-            text = canned.text
-        said = talking.answer(
-            talk, text, by=user_of(request), at=timezone.now(), reference=_reference(talk, key)
+        said = asked.answer(
+            self.get_object(),
+            key=request.headers.get("Idempotency-Key", ""),
+            text=given["text"],
+            shortcut=given["canned"],
+            by=user_of(request),
+            at=timezone.now(),
         )
-        if said.emptied_at is None and said.text != answers.tidied(text):
-            raise KeyReused(_("This Idempotency-Key was used for another answer; take a new one."))
         return Response(ChatMessageOut(said).data, status=status.HTTP_202_ACCEPTED)
 
     @extend_schema(responses=ChatMessageOut)
@@ -256,10 +237,6 @@ class Conversations(
     def _message(self, number: str) -> ChatMessage:
         found: ChatMessage = get_object_or_404(self._messages(), pk=int(number))
         return found
-
-
-def _reference(talk: Conversation, key: str) -> uuid.UUID:
-    return uuid.uuid5(_ANSWERS, f"{talk.account_id}:{talk.pk}:{key}")
 
 
 def _read(serializer: type[serializers.Serializer[Any]], request: Request) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from rest_framework.views import exception_handler
 
 from lineportal import typesetting
 from lineportal.api.parsers import TooLarge
-from lineportal.conversations import talking
+from lineportal.conversations import asked, talking
 from lineportal.sending import (
     campaigns,
     followers,
@@ -41,6 +41,7 @@ CONFLICTS: dict[type[Exception], str] = {
     quota.OverQuota: "over_quota",
     saved_audiences.NameTaken: "exists",
     messages.KeyReused: "key_reused",
+    asked.KeyReused: "key_reused",
     intake.PersonExists: "exists",
     intake.Conflict: "wrong_state",
     followers.NotListed: "wrong_state",

@@ -23,6 +23,7 @@ from lineportal import typesetting
 from lineportal.accounts import access
 from lineportal.console import phone
 from lineportal.console.lists import BoundedDesk
+from lineportal.conversations import talking
 from lineportal.sending import (
     campaigns,
     followers,
@@ -86,6 +87,7 @@ REFUSALS = (
     retries.NothingToRetry,
     stops.AlreadyStopped,
     stops.NotStopped,
+    talking.CannotAnswer,
     PermissionDenied,
 )
 

@@ -131,7 +131,7 @@ def do(request: HttpRequest, site: AdminSite, pk: int, act: str) -> HttpResponse
             talking.reopen(talk, by=user, at=at)
         else:
             raise Http404
-    except (*REFUSALS, talking.CannotAnswer) as refusal:
+    except REFUSALS as refusal:
         is_denied = isinstance(refusal, PermissionDenied)
         notices.error(request, str(refusal) or _("You may not do this."))
         typed = given.get("text", "")

@@ -162,6 +162,16 @@ def answer_canned(
     return answer(conversation, canned.text, by=by, at=at, reference=reference)
 
 
+def canned_of(conversation: Conversation, shortcut: str) -> CannedAnswer:
+    """Return the canned answer in use of this shortcut. Raises Invalid."""
+    found = CannedAnswer.objects.filter(
+        account=conversation.account_id, shortcut=shortcut, is_on=True
+    ).first()
+    if found is None:
+        raise Invalid("canned", _("Choose a canned answer of this account that is in use."))
+    return found
+
+
 def mark_read(conversation: Conversation, *, by: User) -> None:
     """Note that somebody who answers here has seen all of it."""
     if access.may(by, ANSWER, conversation.account_id):

@@ -197,7 +197,7 @@ def test_the_commands_list_show_answer_and_close(account: OfficialAccount) -> No
     ("arguments", "sentence"),
     [
         (("answer_conversation", 999_999, "--text", "a", "--by", "x"), "no conversation"),
-        (("answer_conversation", 0, "--canned", "none", "--by", "agent"), "no canned answer"),
+        (("answer_conversation", 0, "--canned", "none", "--by", "agent"), "canned answer"),
         (("answer_conversation", 0, "--text", "a", "--by", "nobody"), "no user"),
         (("close_conversation", 0, "--by", "author"), "You may not"),
     ],

@@ -6,7 +6,6 @@ from django.core.exceptions import PermissionDenied
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from lineportal.conversations import talking
-from lineportal.conversations.models import CannedAnswer
 from lineportal.sending import clock
 from lineportal.sending.management import given
 from recipients.intake import Invalid
@@ -26,10 +25,7 @@ class Command(BaseCommand):
         talk, user, at = given.conversation(conversation), given.user(by), clock.now()
         try:
             if canned:
-                found = CannedAnswer.objects.filter(account=talk.account_id, shortcut=canned)
-                chosen = found.first()
-                if chosen is None:
-                    raise CommandError(f"The account has no canned answer “{canned}”.")
+                chosen = talking.canned_of(talk, canned)
                 said = talking.answer_canned(talk, chosen, by=user, at=at)
             else:
                 said = talking.answer(talk, text, by=user, at=at)
