@@ -14,7 +14,7 @@ from rest_framework.response import Response
 
 from lineportal.accounts import access
 from lineportal.accounts.models import OfficialAccount, Road
-from lineportal.api.fields import user_of
+from lineportal.api.fields import body_of, user_of
 from lineportal.api.resource import Resource
 from lineportal.sending import checking, opening, roads, routing
 
@@ -124,7 +124,7 @@ class Accounts(
 
     @extend_schema(request=AccountIn, responses={201: AccountOut})
     def create(self, request: Request) -> Response:
-        values = _read(AccountIn, request)
+        values = body_of(AccountIn, request)
         account = opening.open_account(
             given=values.pop("credentials"), at=timezone.now(), by=user_of(request), **values
         )
@@ -135,7 +135,7 @@ class Accounts(
     def check(self, request: Request, slug: str) -> Response:
         """Look whether the account is set up, here and at its providers; may take some seconds."""
         at, account = timezone.now(), self.get_object()
-        service = _read(CheckIn, request)["service"]
+        service = body_of(CheckIn, request)["service"]
         found = checking.check(account, by=user_of(request), at=at, service=service)
         told = {"checked_at": at, "bad": checking.bad(found), "checks": found}
         return Response(CheckOut(told).data)
@@ -144,7 +144,7 @@ class Accounts(
     @action(detail=True, methods=["post"], url_path="roads")
     def add_road(self, request: Request, slug: str) -> Response:
         """Give the account a road for its other service, by the same provider or another one."""
-        values, account = _read(RoadIn, request), self.get_object()
+        values, account = body_of(RoadIn, request), self.get_object()
         road = roads.add(
             account,
             given=values.pop("credentials"),
@@ -163,7 +163,7 @@ class Accounts(
             service=service,
             at=timezone.now(),
             by=user_of(request),
-            **_read(RoadChanges, request),
+            **body_of(RoadChanges, request),
         )
         return Response(RoadOut(road).data)
 
@@ -174,14 +174,8 @@ class Accounts(
         road = roads.replace_credentials(
             self.get_object(),
             service=service,
-            given=_read(CredentialsIn, request)["credentials"],
+            given=body_of(CredentialsIn, request)["credentials"],
             at=timezone.now(),
             by=user_of(request),
         )
         return Response(RoadOut(road).data)
-
-
-def _read(serializer: type[serializers.Serializer[Any]], request: Request) -> dict[str, Any]:
-    given = serializer(data=request.data)
-    given.is_valid(raise_exception=True)
-    return dict(given.validated_data)

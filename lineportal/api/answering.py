@@ -15,7 +15,7 @@ from rest_framework.response import Response
 
 from lineportal.accounts import access
 from lineportal.accounts.models import OfficialAccount
-from lineportal.api.fields import account_named, user_of
+from lineportal.api.fields import account_named, body_of, user_of
 from lineportal.api.resource import Resource
 from lineportal.conversations import answer_rules, answering, canned
 from lineportal.conversations.models import Answering, AnswerRule, CannedAnswer
@@ -62,14 +62,14 @@ class CannedAnswers(Resource, mixins.ListModelMixin, mixins.RetrieveModelMixin,
     @extend_schema(request=CannedAnswerIn, responses={201: CannedAnswerOut})
     def create(self, request: Request) -> Response:
         user = user_of(request)
-        values = _given(CannedAnswerIn, request)
+        values = body_of(CannedAnswerIn, request)
         account = account_named(values.pop("account"), user)
         made = canned.keep(account, by=user, at=timezone.now(), values=values)
         return Response(CannedAnswerOut(made).data, status=status.HTTP_201_CREATED)
 
     @extend_schema(request=CannedAnswerChange, responses=CannedAnswerOut)
     def partial_update(self, request: Request, pk: str) -> Response:
-        answer, changes = self.get_object(), _given(CannedAnswerChange, request)
+        answer, changes = self.get_object(), body_of(CannedAnswerChange, request)
         by, at = user_of(request), timezone.now()
         return Response(CannedAnswerOut(canned.change(answer, by=by, at=at, changes=changes)).data)
 
@@ -115,7 +115,7 @@ class AnswerRules(Resource, mixins.ListModelMixin, mixins.RetrieveModelMixin,
     @extend_schema(request=AnswerRuleIn, responses={201: AnswerRuleOut})
     def create(self, request: Request) -> Response:
         user = user_of(request)
-        values = _given(AnswerRuleIn, request)
+        values = body_of(AnswerRuleIn, request)
         account = account_named(values.pop("account"), user)
         values = _with_answers(account, values, ("answer",))
         made = answer_rules.keep(account, by=user, at=timezone.now(), values=values)
@@ -123,7 +123,7 @@ class AnswerRules(Resource, mixins.ListModelMixin, mixins.RetrieveModelMixin,
 
     @extend_schema(request=AnswerRuleChange, responses=AnswerRuleOut)
     def partial_update(self, request: Request, pk: str) -> Response:
-        rule, changes = self.get_object(), _given(AnswerRuleChange, request)
+        rule, changes = self.get_object(), body_of(AnswerRuleChange, request)
         changes = _with_answers(rule.account, changes, ("answer",))
         by, at = user_of(request), timezone.now()
         changed = answer_rules.change(rule, by=by, at=at, changes=changes)
@@ -180,15 +180,9 @@ class Settings(Resource, viewsets.GenericViewSet[OfficialAccount]):
     def partial_update(self, request: Request, slug: str) -> Response:
         user = user_of(request)
         account = get_object_or_404(access.accounts_of(user), slug=slug)
-        changes = _with_answers(account, _given(AnsweringIn, request), answering.ANSWERS)
+        changes = _with_answers(account, body_of(AnsweringIn, request), answering.ANSWERS)
         changed = answering.change(account, by=user, at=timezone.now(), changes=changes)
         return Response(AnsweringOut(changed).data)
-
-
-def _given(form: type[serializers.Serializer[Any]], request: Request) -> dict[str, Any]:
-    given = form(data=request.data)
-    given.is_valid(raise_exception=True)
-    return dict(given.validated_data)
 
 
 def _with_answers(

@@ -18,7 +18,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from lineportal.accounts import access
-from lineportal.api.fields import user_of
+from lineportal.api.fields import body_of, user_of
 from lineportal.api.resource import Resource
 from lineportal.conversations import asked, searching, talking
 from lineportal.conversations.models import ChatMessage, Conversation, Media
@@ -145,7 +145,7 @@ class Conversations(
     @messages.mapping.post
     def answer(self, request: Request, pk: str) -> Response:
         """Say something to the customer: a text, or a canned answer."""
-        given = _read(AnswerIn, request)
+        given = body_of(AnswerIn, request)
         said = asked.answer(
             self.get_object(),
             key=request.headers.get("Idempotency-Key", ""),
@@ -173,7 +173,7 @@ class Conversations(
             self._message(number),
             by=user_of(request),
             at=timezone.now(),
-            saw_risk=_read(AgainIn, request)["saw_risk"],
+            saw_risk=body_of(AgainIn, request)["saw_risk"],
         )
         return Response(ChatMessageOut(again).data, status=status.HTTP_202_ACCEPTED)
 
@@ -181,7 +181,7 @@ class Conversations(
     @action(detail=True, methods=["post"], filterset_class=None)
     def assign(self, request: Request, pk: str) -> Response:
         """Make the conversation somebody's, or nobody's."""
-        name = _read(AssignIn, request)["assignee"]
+        name = body_of(AssignIn, request)["assignee"]
         to = User.objects.filter(username=name).first() if name is not None else None
         if name is not None and to is None:
             raise Invalid("assignee", _("Choose somebody who may answer for this account."))
@@ -237,9 +237,3 @@ class Conversations(
     def _message(self, number: str) -> ChatMessage:
         found: ChatMessage = get_object_or_404(self._messages(), pk=int(number))
         return found
-
-
-def _read(serializer: type[serializers.Serializer[Any]], request: Request) -> dict[str, Any]:
-    given = serializer(data=request.data)
-    given.is_valid(raise_exception=True)
-    return dict(given.validated_data)

@@ -62,6 +62,13 @@ class PhoneFilter(django_filters.FilterSet):
         return rows.filter(phone=number.e164)
 
 
+def body_of(form: type[serializers.Serializer[Any]], request: Request) -> dict[str, Any]:
+    """Return what a request's body holds, as the form reads it."""
+    given = form(data=request.data)
+    given.is_valid(raise_exception=True)
+    return dict(given.validated_data)
+
+
 def user_of(request: Request) -> User:
     """Return the person behind the key."""
     if not isinstance(request.user, User):

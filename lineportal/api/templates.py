@@ -18,7 +18,7 @@ from rest_framework.response import Response
 from lineportal.accounts import access
 from lineportal.accounts.models import Service
 from lineportal.api.dossiers import Dossiers
-from lineportal.api.fields import account_named, user_of
+from lineportal.api.fields import account_named, body_of, user_of
 from lineportal.api.resource import Resource
 from lineportal.api.thread import ThreadActs
 from lineportal.api.versions import Versions
@@ -188,7 +188,7 @@ class Templates(
 
     @extend_schema(request=TemplateIn, responses={201: TemplateOut})
     def create(self, request: Request) -> Response:
-        values = _read(TemplateIn, request)
+        values = body_of(TemplateIn, request)
         user = user_of(request)
         template = drafting.create(
             account_named(values.pop("account"), user),
@@ -203,7 +203,7 @@ class Templates(
         """Change a draft; the answer says what that changes for API callers."""
         template, user = self.get_object(), user_of(request)
         before = list(template.placeholders)
-        changes = _read(TemplateChanges, request)
+        changes = body_of(TemplateChanges, request)
         edited = drafting.edit(template, by=user, at=timezone.now(), changes=changes)
         change = PlaceholderChanges(callers.change_of(edited, before=before))
         return Response({**TemplateOut(edited).data, "placeholder_changes": change.data})
@@ -221,17 +221,17 @@ class Templates(
     @extend_schema(request=ApproveIn, responses=TemplateOut)
     @action(detail=True, methods=["post"])
     def approve(self, request: Request, pk: str) -> Response:
-        return self._act(workflow.approve, **_read(ApproveIn, request))
+        return self._act(workflow.approve, **body_of(ApproveIn, request))
 
     @extend_schema(request=RejectIn, responses=TemplateOut)
     @action(detail=True, methods=["post"])
     def reject(self, request: Request, pk: str) -> Response:
-        return self._act(workflow.reject, **_read(RejectIn, request))
+        return self._act(workflow.reject, **body_of(RejectIn, request))
 
     @extend_schema(request=RevokeIn, responses=TemplateOut)
     @action(detail=True, methods=["post"])
     def revoke(self, request: Request, pk: str) -> Response:
-        return self._act(withdrawal.revoke_template, **_read(RevokeIn, request))
+        return self._act(withdrawal.revoke_template, **body_of(RevokeIn, request))
 
     @extend_schema(request=None, responses={201: TemplateOut})
     @action(detail=True, methods=["post"])
@@ -245,27 +245,23 @@ class Templates(
     def waive(self, request: Request, pk: str) -> Response:
         """Waive one blocking finding of a draft, for a written reason."""
         template = self.get_object()
-        workflow.waive(template, by=user_of(request), at=timezone.now(), **_read(WaiveIn, request))
+        workflow.waive(
+            template, by=user_of(request), at=timezone.now(), **body_of(WaiveIn, request)
+        )
         return Response(TemplateOut(template).data)
 
     @extend_schema(request=OverdueIn, responses=TemplateOut)
     @action(detail=True, methods=["post"])
     def overdue(self, request: Request, pk: str) -> Response:
         """Say after how many minutes an undelivered message is flagged; any state takes it."""
-        return self._act(overdue.allow, **_read(OverdueIn, request))
+        return self._act(overdue.allow, **body_of(OverdueIn, request))
 
     @extend_schema(request=PreviewIn)
     @action(detail=True, methods=["post"])
     def preview(self, request: Request, pk: str) -> Response:
-        values = _read(PreviewIn, request)["values"]
+        values = body_of(PreviewIn, request)["values"]
         return Response(previews.wire(self.get_object(), values))
 
     def _act(self, act: Callable[..., MessageTemplate], **details: Any) -> Response:
         template = act(self.get_object(), by=user_of(self.request), at=timezone.now(), **details)
         return Response(TemplateOut(template).data)
-
-
-def _read(serializer: type[serializers.Serializer[Any]], request: Request) -> dict[str, Any]:
-    given = serializer(data=request.data)
-    given.is_valid(raise_exception=True)
-    return dict(given.validated_data)

@@ -134,7 +134,7 @@ def send(portal: Portal, keys: Keys, *, account: str, template: str, name: str, 
     _print_counts(preview["by_rule"], say)
     portal.call(keys.sender, "POST", f"campaigns/{pk}/start/")
     say("  started")
-    _wait(
+    wait(
         lambda: _nothing_under_way(portal.call(keys.sender, "GET", f"campaigns/{pk}/report/")),
         "nothing is queued or sending",
     )
@@ -148,7 +148,7 @@ def let_a_day_pass(
     agreeing = sum(_end(person)[0] == "delivered" for person in people)
     answered = portal.simulate("POST", "clock", {"advance_seconds": DAY_SECONDS // 2})
     say(f"  12 hours later: {answered.get('answered', 0)} people answered LINE's question")
-    _wait(
+    wait(
         lambda: _status(portal, keys, campaign, "delivered") >= agreeing,
         f"{agreeing} delivery events have come back",
     )
@@ -252,12 +252,14 @@ def _print_counts(counts: dict[str, int], say: Say) -> None:
         say(f"    {name:<22}{n:>7,}")
 
 
-def _wait(is_done: Callable[[], bool], what: str, *, seconds: float = 120.0) -> None:
+def wait(look: Callable[[], Any], what: str, *, seconds: float = 120.0) -> Any:
+    """Return what `look` finds as soon as it finds something; raises NotAsExpected."""
     ends_at = time.monotonic() + seconds
-    while not is_done():
+    while not (found := look()):
         if time.monotonic() > ends_at:
             raise NotAsExpected(f"After {seconds:.0f} seconds it is still not so that {what}.")
         time.sleep(0.3)
+    return found
 
 
 def _json(method: str, url: str, body: Any, headers: dict[str, str]) -> Any:
