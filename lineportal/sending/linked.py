@@ -5,8 +5,9 @@ A message remembers the link it goes by, and is excluded once that has ended or 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from lineportal.sending import policies
 from lineportal.sending.models import Message, Policy
@@ -45,3 +46,22 @@ def user_of(recipient: Recipient, *, at: datetime) -> tuple[Recipient, int] | No
     # Who ends it waits for us; what we write is then found as ended when it is due.
     link = Link.objects.select_for_update(no_key=True).filter(pk=found[1], ended_at=None).first()
     return (Recipient.objects.get(pk=found[0]), link.pk) if link else None
+
+
+def filled(
+    names: Iterable[str],
+    values: Mapping[str, Any],
+    *others: Mapping[str, Any],
+    number: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Return the values, with what neither they nor the others give taken from the number's row.
+
+    `names` are the placeholders; `others` what is looked at beside the values, such as the LINE
+    user's own attributes.
+    """
+    found = dict(values)
+    for name in names:
+        is_given = any(str(each.get(name) or "").strip() for each in (values, *others))
+        if not is_given and (value := str(number.get(name) or "").strip()):
+            found[name] = value
+    return found

@@ -78,7 +78,12 @@ def request(
                 and recipient.line_user_id is None
                 and (found := linked.user_of(recipient, at=at))
             ):
-                values = _with_values_of_number(template, values, found[0], recipient)
+                values = linked.filled(
+                    template.placeholders,
+                    values,
+                    found[0].attributes,
+                    number=recipient.attributes,
+                )
                 recipient, link = found
             if recipient.erased_at:
                 values = {}  # nothing is kept of somebody who asked to be forgotten
@@ -232,19 +237,6 @@ def _recipient(
     if is_new:
         intake.inherit_consent(recipient, at=at)
     return recipient
-
-
-def _with_values_of_number(
-    template: MessageTemplate, values: Mapping[str, Any], user: Recipient, number: Recipient
-) -> dict[str, Any]:
-    """Take what neither the caller nor the LINE user's own row gives from the number's row."""
-    missing = {
-        name: number.attributes[name]
-        for name in template.placeholders
-        if name in number.attributes
-        and not any(str(each.get(name) or "").strip() for each in (values, user.attributes))
-    }
-    return {**values, **missing}
 
 
 def _check_values(

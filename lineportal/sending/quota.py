@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import transaction
+from django.db.models import F
 from django.utils.translation import gettext as _
 
 from lineportal import jobs
@@ -104,10 +105,7 @@ def free(road: Road, *, at: datetime) -> int | None:
 
 def take(road: Road, n: int) -> None:
     """Count what a claim took; its row is locked by `free`, if there is one."""
-    row = Quota.objects.filter(road=road).first()
-    if row is not None:
-        row.taken_now += n
-        row.save(update_fields=["taken_now"])
+    Quota.objects.filter(road=road).update(taken_now=F("taken_now") + n)
 
 
 def roads() -> list[int]:

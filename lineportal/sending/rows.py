@@ -12,7 +12,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from lineportal.accounts.models import OfficialAccount
-from lineportal.sending import own_history, policies
+from lineportal.sending import linked, own_history, policies
 from lineportal.sending.models import Campaign, CampaignRow
 from recipients import eligibility, erasure, intake, linking, phones, sheets, siblings, words
 from recipients.intake import Invalid
@@ -139,35 +139,23 @@ def _send_to_linked(campaign: Campaign, rows: Sequence[CampaignRow], *, at: date
     What the user's own row has no value for is taken from the number's.
     """
     days = policies.of(campaign.account_id).link_days
-    linked = linking.users_of({row.recipient_id for row in rows}, at=at, days=days)
-    if not linked:
+    users = linking.users_of({row.recipient_id for row in rows}, at=at, days=days)
+    if not users:
         return
-    pks = {pk for phone, (user, _link) in linked.items() for pk in (phone, user)}
+    pks = {pk for phone, (user, _link) in users.items() for pk in (phone, user)}
     known = dict(Recipient.objects.filter(pk__in=pks).values_list("pk", "attributes"))
     for row in rows:
-        if row.recipient_id not in linked:
+        if row.recipient_id not in users:
             continue
         phone_pk = row.recipient_id
-        row.recipient_id, row.link_id = linked[phone_pk]
-        row.values = _with_values_of_number(
-            campaign, row.values, own=known[row.recipient_id], of_number=known[phone_pk]
+        row.recipient_id, row.link_id = users[phone_pk]
+        row.values = linked.filled(
+            campaign.template.placeholders,
+            row.values,
+            campaign.values,
+            known[row.recipient_id],
+            number=known[phone_pk],
         )
-
-
-def _with_values_of_number(
-    campaign: Campaign,
-    values: Mapping[str, str],
-    *,
-    own: Mapping[str, Any],
-    of_number: Mapping[str, Any],
-) -> dict[str, str]:
-    filled = dict(values)
-    for name in campaign.template.placeholders:
-        held = (values.get(name), campaign.values.get(name), own.get(name))
-        is_missing = not any(str(value or "").strip() for value in held)
-        if is_missing and (value := str(of_number.get(name) or "").strip()):
-            filled[name] = value
-    return filled
 
 
 def _line(number: int, cells: Mapping[str, str], *, account: OfficialAccount, item: str) -> Line:
