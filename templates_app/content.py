@@ -29,6 +29,8 @@ TITLE_LIMIT = 100
 TEXT_LIMIT = 5000  # a two-way text message
 LABEL_LIMIT = 40
 PARAGRAPH_LIMIT = 1000
+# LINE, Flex image: what part of a picture is shown, as width to height. Wide where none is named.
+PICTURE_SHAPES = {"": "20:13", "square": "1:1", "tall": "3:4"}
 CATALOGUE_KEY_LIMIT = 100
 ALL_TEXTS_ADVISED = 500  # 8x8 takes no more in all; LINE sets no such limit
 # Names under which a message object holds an address; values in them are percent-encoded.
@@ -42,6 +44,8 @@ _BUBBLE = {
     "alt_text",
 }  # fmt: skip
 _CATALOGUE = {"template_key", "emphasis", "items", "buttons"}
+_PICTURE = {"image", "caption", "buttons", "alt_text"}
+_IMAGE = {"url", "shape"}
 CATALOGUE_KEY = re.compile(rf"[A-Za-z0-9_.-]{{1,{CATALOGUE_KEY_LIMIT}}}")
 # LINE, "URI action": what a button may open.
 _FLEX_SCHEMES = {"https", "http", "line", "tel"}
@@ -76,12 +80,12 @@ def utf16_units(text: str) -> int:
 
 
 def kind(content: Mapping[str, Any], *, service: str) -> str:
-    """Return "bubble", "catalogue", "text" or "flex"."""
+    """Return "bubble", "catalogue", "text", "picture" or "flex"."""
     if "flex" in content:
         return "flex"
     if service == "lon":
         return "catalogue" if "template_key" in content else "bubble"
-    return "text"
+    return "picture" if "image" in content else "text"
 
 
 def placeholders(content: Any) -> list[str]:
@@ -112,6 +116,7 @@ def validate(content: Any, *, service: str, category: str = "", language: str = 
         "bubble": _check_bubble,
         "catalogue": _check_catalogue,
         "text": _check_text,
+        "picture": _check_picture,
         "flex": _check_flex,
     }[form](content, problems)
     if not problems:
@@ -141,6 +146,8 @@ def parts(
     if form == "flex":
         return [Part("alt_text", content["alt_text"], ALT_TEXT_LIMIT)]
     found: list[Part] = []
+    if form == "picture":
+        found.append(Part("image.url", content["image"]["url"], URL_LIMIT, is_url=True))
     key = "item_key" if form == "catalogue" else "label"
     if emphasis := content.get("emphasis"):
         found.append(Part("emphasis.value", emphasis["value"], EMPHASIS_LIMIT))
@@ -152,13 +159,14 @@ def parts(
             found.append(Part(f"items[{index}].label", item[key], LABEL_LIMIT))
     for index, button in enumerate(content.get("buttons") or []):
         found.append(Part(f"buttons[{index}].url", button["url"], URL_LIMIT, is_url=True))
-        if form == "bubble":
+        if form != "catalogue":
             found.append(Part(f"buttons[{index}].label", button["label"], BUTTON_LABEL_LIMIT))
     for name, limit in (
         ("title", TITLE_LIMIT),
         ("company", LABEL_LIMIT),
         ("icon", LABEL_LIMIT),
         ("greeting", PARAGRAPH_LIMIT),
+        ("caption", PARAGRAPH_LIMIT),
         ("explanation", PARAGRAPH_LIMIT),
         ("alt_text", ALT_TEXT_LIMIT),
     ):
@@ -251,6 +259,22 @@ def _check_text(content: dict[str, Any], problems: dict[str, str]) -> None:
     _no_others(content, {"text"}, problems)
     if not _is_text(content.get("text")):
         problems["text"] = _("Write the text of the message.")
+
+
+def _check_picture(content: dict[str, Any], problems: dict[str, str]) -> None:
+    _no_others(content, _PICTURE, problems)
+    image = content["image"]
+    if not isinstance(image, dict) or not _is_text(image.get("url")) or image.keys() - _IMAGE:
+        problems["image"] = _("Give the picture as an object with “url” and, if need be, “shape”.")
+    elif "shape" in image and image["shape"] not in list(filter(None, PICTURE_SHAPES)):
+        problems["image.shape"] = _(
+            "A picture's shape is “square” or “tall”; leave it out for a wide one."
+        )
+    if "caption" in content and not _is_text(content["caption"]):
+        problems["caption"] = _("Write a text here, or leave the part out.")
+    if not _is_text(content.get("alt_text")):
+        problems["alt_text"] = _("Write the text that is shown where no picture can be.")
+    _check_pairs(content, ("label", "value"), ("label", "url"), problems)
 
 
 def _check_flex(content: dict[str, Any], problems: dict[str, str]) -> None:

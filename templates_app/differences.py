@@ -20,6 +20,9 @@ DETAILS = ("purpose", "category", "language")
 # As a reader meets the parts; the database keeps no order of its own.
 _READING = [
     "text",
+    "image",
+    "shape",
+    "caption",
     "alt_text",
     "template_key",
     "company",

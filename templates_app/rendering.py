@@ -106,6 +106,8 @@ def _drawn(content: Mapping[str, Any], *, service: str) -> dict[str, Any]:
         }
     if form == "catalogue":
         return _catalogue(content)
+    if form == "picture":
+        return {"type": "flex", "altText": content["alt_text"], "contents": _picture(content)}
     return {
         "type": "flex",
         "altText": content.get("alt_text") or content["title"],
@@ -300,6 +302,34 @@ def _bubble(content: Mapping[str, Any]) -> dict[str, Any]:
             ],
         },
     }  # fmt: skip
+
+
+def _picture(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a picture above its words and buttons; a tap on it opens the first button's address.
+
+    LINE's own image message has no room for words, buttons or a way out.
+    """
+    image = content["image"]
+    hero = {
+        "type": "image",
+        "url": image["url"],
+        "size": "full",
+        "aspectRatio": contents.PICTURE_SHAPES[image.get("shape", "")],
+        "aspectMode": "cover",
+    }
+    drawn: dict[str, Any] = {"type": "bubble", "hero": hero}
+    if caption := content.get("caption"):
+        words = {"type": "text", "text": caption, "wrap": True}
+        drawn["body"] = {"type": "box", "layout": "vertical", "contents": [words]}
+    if buttons := [_button(button) for button in content.get("buttons") or []]:
+        hero["action"] = buttons[0]["action"]
+        drawn["footer"] = {
+            "type": "box",
+            "layout": "vertical",
+            "spacing": "sm",
+            "contents": buttons,
+        }
+    return drawn
 
 
 def _paragraph(text: str) -> dict[str, Any]:

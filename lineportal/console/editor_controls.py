@@ -50,6 +50,13 @@ _LOOKS = {
                      help=gettext_lazy("Shown in the list of chats and in the push message.")),
     "template_key": Look(gettext_lazy("Template key"), contents.CATALOGUE_KEY_LIMIT,
                          hint="shipment_completed_ja", picks="template"),
+    "image_url": Look(gettext_lazy("Address of the picture"), contents.URL_LIMIT,
+                      hint="https://example.com/pictures/spring.jpg",
+                      help=gettext_lazy("JPEG or PNG by https, 1,024 pixels wide at most. LINE"
+                                        " fetches it when the message is opened: leave it there,"
+                                        " and never put another under an approved address.")),
+    "caption": Look(gettext_lazy("Words under the picture"), contents.PARAGRAPH_LIMIT, lines=3,
+                    hint="สวัสดี {{name}}"),
     "text": Look(gettext_lazy("Text"), contents.TEXT_LIMIT, lines=6, hint="สวัสดี {{name}}"),
     "item_label": Look(gettext_lazy("Label"), contents.LABEL_LIMIT, hint="จาก"),
     "item_key": Look(gettext_lazy("Item key"), contents.CATALOGUE_KEY_LIMIT, hint="date_002_ja",
@@ -62,6 +69,13 @@ _LOOKS = {
     "button_url": Look(gettext_lazy("Address"), contents.URL_LIMIT,
                        hint="https://example.com/track/{{tracking_no}}"),
 }  # fmt: skip
+
+
+SHAPES = (
+    ("", gettext_lazy("Wide")),
+    ("square", gettext_lazy("Square")),
+    ("tall", gettext_lazy("Tall")),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +131,8 @@ def context(written: Written, faults: Faults) -> dict[str, Any]:
     return {
         "c": singles,
         "flex": written.texts["flex"],
+        "shape": written.texts["image_shape"],
+        "shapes": SHAPES,
         "flex_faults": faults.get("flex", ()),
         "flex_bytes_limit": flex_json.BYTES_LIMIT,
         "flex_too_big": str(flex_json.too_big()),

@@ -18,12 +18,16 @@ from templates_app import content as contents
 
 Faults = dict[str, list[str]]  # sentences by control; "" is the form itself
 
-# The one text that each kind of message cannot be without.
-_NEEDED = {"bubble": "title", "catalogue": "template_key", "text": "text", "flex": "alt_text"}
+_WITH_BUTTONS = ("bubble", "catalogue", "picture")
 _ROW = re.compile(r"(item|button)s\[(\d+)\]\.(\w+)")
 # What stands in for a missing half, so that the rest can be judged.
 _WORD, _ADDRESS = "-", "https://example.com/"
 _BUBBLE = {"type": "bubble", "body": {"type": "box", "layout": "vertical", "contents": []}}
+# By which content is known to be of this kind.
+_FORMS: dict[str, dict[str, Any]] = {
+    "flex": {"flex": _BUBBLE},
+    "picture": {"image": {"url": _ADDRESS}},
+}
 
 
 def find(written: Written, *, category: str = "", language: str = "") -> Faults:
@@ -40,7 +44,7 @@ def find(written: Written, *, category: str = "", language: str = "") -> Faults:
         for sentence in _of_text(text):
             add(control, sentence)
     is_located = bool(faults)
-    needed = _NEEDED[written.kind.structure]
+    needed = editor_form.NEEDED[written.kind.structure]
     content = {needed: "", **editor_form.to_content(written)}
     if written.flex_fault:
         add("flex", written.flex_fault)
@@ -49,7 +53,7 @@ def find(written: Written, *, category: str = "", language: str = "") -> Faults:
         add(control, sentence)
     problems = _problems(_completed(content, written), written, **details)
     if not content[needed].strip():
-        bare = {needed: ""} | ({"flex": _BUBBLE} if "flex" in content else {})
+        bare = {needed: "", **_FORMS.get(written.kind.structure, {})}
         problems[needed] = _problems(bare, written)[needed]
     for place, sentence in problems.items():
         if place in ("content", "placeholders") and is_located:
@@ -69,15 +73,17 @@ def typed(written: Written) -> Iterator[tuple[str, str]]:
         ),
         "catalogue": ("template_key", "emphasis_key", "emphasis_value"),
         "text": ("text",),
+        "picture": ("image_url", "caption", "alt_text"),
         "flex": ("alt_text",),
     }[structure]  # fmt: skip
     for name in names:
         yield name, texts[name]
+    first = "key" if structure == "catalogue" else "label"
     if structure in ("bubble", "catalogue"):
-        first = "label" if structure == "bubble" else "key"
         for n, named, row in editor_form.filled(written.items, structure):
             yield f"item_{first}-{n}", named
             yield f"item_value-{n}", row.value
+    if structure in _WITH_BUTTONS:
         for n, named, row in editor_form.filled(written.buttons, structure):
             yield f"button_{first}-{n}", named
             yield f"button_url-{n}", row.value
@@ -90,12 +96,15 @@ def _of_text(text: str) -> list[str]:
 
 
 def _halves(written: Written) -> Iterator[tuple[str, str]]:
-    """Yield a sentence for each half of a row or of the emphasis that is missing."""
+    """Yield a sentence for each half of a row, of the emphasis or of a picture that is missing."""
     structure, texts = written.kind.structure, written.texts
-    if structure not in ("bubble", "catalogue"):
+    if structure not in _WITH_BUTTONS:
         return
-    first = "label" if structure == "bubble" else "key"
-    label = _("Write a label.") if structure == "bubble" else _("Give the key of LINE's catalogue.")
+    if structure == "picture" and not texts["image_url"].strip():
+        yield "image_url", _("Give the address of the picture.")
+    is_by_key = structure == "catalogue"
+    first = "key" if is_by_key else "label"
+    label = _("Give the key of LINE's catalogue.") if is_by_key else _("Write a label.")
     value = _("Write what is shown here, or empty the label too.")
     address = _("Give the address that the button opens.")
     emphasis = (texts[f"emphasis_{first}"], texts["emphasis_value"])
@@ -119,8 +128,10 @@ def _halves(written: Written) -> Iterator[tuple[str, str]]:
 
 def _completed(content: dict[str, Any], written: Written) -> dict[str, Any]:
     """Return the content with something harmless wherever a text is missing."""
-    needed = _NEEDED[written.kind.structure]
+    needed = editor_form.NEEDED[written.kind.structure]
     whole = {**content, needed: content[needed] if content[needed].strip() else _WORD}
+    if "image" in whole:
+        whole["image"] = _stood_in(whole["image"], 0)
     if "emphasis" in whole:
         whole["emphasis"] = _stood_in(whole["emphasis"], 0)
     for place in ("items", "buttons"):
@@ -144,14 +155,14 @@ def _controls(place: str, written: Written) -> list[str]:
         rows = written.items if match[1] == "item" else written.buttons
         n = editor_form.filled(rows, structure)[int(match[2])][0]
         return [f"{match[1]}_{match[3]}-{n}"]
-    if place.startswith("emphasis."):
+    if place.startswith("emphasis.") or place == "image.url":
         return [place.replace(".", "_")]
     if place == "template_key" and (wrong := _wrong_keys(written)):
         return wrong
     if structure == "flex" and place != "alt_text":
         return ["flex"]
     known = {"title", "company", "icon", "greeting", "explanation", "alt_text", "template_key",
-             "text", "items", "buttons"}  # fmt: skip
+             "text", "caption", "items", "buttons"}  # fmt: skip
     return [place if place in known else ""]
 
 

@@ -23,8 +23,12 @@ from templates_app import drafting, flex_json
 
 SINGLES = (
     "title", "company", "icon", "greeting", "emphasis_label", "emphasis_key", "emphasis_value",
-    "explanation", "alt_text", "template_key", "text", "flex",
+    "explanation", "alt_text", "template_key", "text", "flex", "image_url", "image_shape",
+    "caption",
 )  # fmt: skip
+# The one text that each kind of message cannot be without.
+NEEDED = {"bubble": "title", "catalogue": "template_key", "text": "text", "picture": "alt_text",
+          "flex": "alt_text"}  # fmt: skip
 # More samples would be more fields than a form may send; the API takes them.
 NAMES_LIMIT = 60
 _ROWS_READ = 60
@@ -50,6 +54,8 @@ KINDS = (
     Kind("lon_flex", "lon", "flex", _("Notification from Flex JSON"),
          _("A bubble that you drew elsewhere.")),
     Kind("text", "oa", "text", _("Two-way text"), _("For friends of the account.")),
+    Kind("picture", "oa", "picture", _("Two-way picture"),
+         _("A picture with words and buttons, for friends of the account.")),
     Kind("oa_flex", "oa", "flex", _("Two-way Flex"),
          _("A bubble or a carousel, for friends of the account.")),
 )  # fmt: skip
@@ -150,6 +156,9 @@ def of_content(
     texts = {name: content[name] for name in SINGLES if name in content and name != "flex"}
     if structure == "flex":
         texts["flex"] = _laid_out(content["flex"])
+    if structure == "picture":
+        texts["image_url"] = content["image"]["url"]
+        texts["image_shape"] = content["image"].get("shape", "")
     if emphasis := content.get("emphasis"):
         texts["emphasis_label"] = emphasis.get("label", "")
         texts["emphasis_key"] = emphasis.get("item_key", "")
@@ -177,6 +186,15 @@ def to_content(written: Written) -> dict[str, Any]:
         return {"text": given["text"]} if "text" in given else {}
     if structure == "flex":
         return {"flex": written.flex, **_picked(given, "alt_text")}
+    if structure == "picture":
+        shape = (
+            given.get("image_shape") if given.get("image_shape") in contents.PICTURE_SHAPES else ""
+        )
+        return {
+            "image": {"url": texts["image_url"], **({"shape": shape} if shape else {})},
+            **_picked(given, "caption", "alt_text"),
+            **_buttons(written),
+        }
     label = "label" if structure == "bubble" else "item_key"
     label_field = "emphasis_label" if structure == "bubble" else "emphasis_key"
     content = _picked(given, "template_key")
@@ -188,9 +206,7 @@ def to_content(written: Written) -> dict[str, Any]:
         content["items"] = [{label: named, "value": row.value} for _n, named, row in items]
     if structure == "bubble":
         content |= _picked(given, "explanation")
-    if buttons := filled(written.buttons, structure):
-        label = "label" if structure == "bubble" else "button_key"
-        content["buttons"] = [{label: named, "url": row.value} for _n, named, row in buttons]
+    content |= _buttons(written)
     if structure == "bubble":
         content |= _picked(given, "alt_text")
     return content
@@ -200,8 +216,7 @@ def drawable(written: Written) -> dict[str, Any] | None:
     """Return content that can be drawn though it is half written; None where there is no JSON."""
     content = to_content(written)
     if written.kind.structure != "flex":
-        required = {"bubble": "title", "catalogue": "template_key", "text": "text"}
-        return {required[written.kind.structure]: "", **content}
+        return {NEEDED[written.kind.structure]: "", **content}
     if written.flex_fault or not isinstance(written.flex, dict):
         return None
     return {"alt_text": "", **content}
@@ -209,9 +224,18 @@ def drawable(written: Written) -> dict[str, Any] | None:
 
 def filled(rows: Sequence[Row], structure: str) -> list[tuple[int, str, Row]]:
     """Return the rows that say something here, each with its place in the form and its label."""
-    named = [(n, row.label if structure == "bubble" else row.key, row)
+    named = [(n, row.key if structure == "catalogue" else row.label, row)
              for n, row in enumerate(rows)]  # fmt: skip
     return [(n, name, row) for n, name, row in named if name.strip() or row.value.strip()]
+
+
+def _buttons(written: Written) -> dict[str, Any]:
+    structure = written.kind.structure
+    label = "button_key" if structure == "catalogue" else "label"
+    rows = [
+        {label: named, "url": row.value} for _n, named, row in filled(written.buttons, structure)
+    ]
+    return {"buttons": rows} if rows else {}
 
 
 def kept_samples(written: Written, placeholders: Sequence[str]) -> list[dict[str, str]]:

@@ -18,6 +18,7 @@ from django.utils.translation import gettext as _
 from templates_app.content import PLACEHOLDER
 
 _COLOR = re.compile(r"#[0-9A-Fa-f]{6}([0-9A-Fa-f]{2})?")
+_RATIO = re.compile(r"[1-9]\d{0,3}:[1-9]\d{0,3}")
 _LENGTH = re.compile(r"\d{1,4}(\.\d{1,2})?(px|%)")
 _SPACE = {"none": "0", "xs": "2px", "sm": "4px", "md": "8px", "lg": "12px", "xl": "16px",
           "xxl": "20px"}  # fmt: skip
@@ -163,15 +164,25 @@ def _separator(node: Mapping[str, Any], values: Values, depth: int) -> SafeStrin
 
 
 def _picture(node: Mapping[str, Any], values: Values, depth: int) -> SafeString:
-    """Return a box in place of a picture: no page of ours asks another host for anything."""
+    """Return a box in place of a picture: no page of ours asks another host for anything.
+
+    Whoever reviews it can open it, unless its address is another for each reader.
+    """
+    address = str(node.get("url", ""))
     try:
-        host = urlsplit(str(node.get("url", ""))).hostname or ""
+        parsed = urlsplit(address)
+        host, is_safe = parsed.hostname or "?", parsed.scheme == "https"
     except ValueError:
-        host = ""
-    return format_html(
-        '<div class="lp-flex-unknown">{}</div>',
-        _("%(kind)s from %(host)s") % {"kind": node.get("type"), "host": host or "?"},
-    )
+        host, is_safe = "?", False
+    said = _("%(kind)s from %(host)s") % {"kind": node.get("type"), "host": host}
+    if is_safe and not PLACEHOLDER.search(address):
+        said = format_html(
+            '<a href="{}" target="_blank" rel="noopener noreferrer">{}</a>', address, said
+        )
+    css = ""
+    if node.get("size") == "full" and _RATIO.fullmatch(ratio := str(node.get("aspectRatio"))):
+        css = f"aspect-ratio:{ratio.replace(':', '/')};"
+    return format_html('<div class="lp-flex-unknown" style="{}">{}</div>', css, said)
 
 
 def _nothing(node: Mapping[str, Any], values: Values, depth: int) -> SafeString:

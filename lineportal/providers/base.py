@@ -52,7 +52,7 @@ class Setting:
 class Serves:
     """For whom a service is supported: countries of accounts, and kinds of template content.
 
-    Kinds are "bubble" (the neutral structure), "catalogue" (LINE's keys), "flex" and "text".
+    Kinds are those of `templates_app.content.kind`.
     `has_receipts`: the provider tells later what became of a message that it took.
     """
 
@@ -295,6 +295,7 @@ class Provider(ABC):
                 "catalogue": "LINE's own template keys",
                 "flex": "a Flex message of its own",
                 "text": "plain text",
+                "picture": "a picture",
             }[kind]
             return f"{cls.title} does not take templates made of {what}."
         return ""

@@ -18,6 +18,7 @@ _CONTENTS = {
     "catalogue": "LINE's template keys",
     "flex": "Flex of one's own",
     "text": "text",
+    "picture": "a picture with words and buttons",
 }
 
 

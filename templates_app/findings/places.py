@@ -67,6 +67,7 @@ def take_apart(content: Any, *, service: str, category: str, language: str) -> P
         _walk(content["flex"], "flex", page)
     elif service == "oa":
         page.add("text", content.get("text"), "prose")
+        _picture(content, page)
     else:
         _bubble(content, page)
     page.add("alt_text", content.get("alt_text"), "prose")
@@ -92,6 +93,17 @@ def _bubble(content: Mapping[str, Any], page: Page) -> None:
         if isinstance(item, Mapping):
             _pair(item, f"items[{at}]", page)
     page.add("explanation", content.get("explanation"), "prose")
+    _buttons(content, page)
+
+
+def _picture(content: Mapping[str, Any], page: Page) -> None:
+    if isinstance(image := content.get("image"), Mapping) and isinstance(image.get("url"), str):
+        page.pictures.append(("image.url", image["url"]))
+    page.add("caption", content.get("caption"), "prose")
+    _buttons(content, page)
+
+
+def _buttons(content: Mapping[str, Any], page: Page) -> None:
     for at, button in enumerate(_list(content.get("buttons"))):
         page.has_button = True
         if isinstance(button, Mapping):

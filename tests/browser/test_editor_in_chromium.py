@@ -143,6 +143,73 @@ def test_a_bubble_is_uploaded_and_pasted(page: Page, tmp_path: Path) -> None:
     assert fits(page)
 
 
+def write_picture(page: Page) -> None:
+    """Type a picture for friends and save it, by whatever the page has without script."""
+    page.goto(f"{ADD}?kind=picture")
+    page.get_by_label("Key", exact=True).fill("spring")
+    page.get_by_label("What the message is for").fill("The spring sale")
+    page.get_by_label("Category").select_option("marketing")
+    expect(page.get_by_label("Title", exact=True)).to_be_hidden()
+    page.get_by_label("Address of the picture").fill("https://pictures.example.com/{{shop}}.jpg")
+    page.locator("label", has_text="Tall").click()
+    page.get_by_label("Words under the picture").fill("ลดราคา")
+    page.get_by_role("group", name="Button 1").get_by_label("Label").fill("ดูสินค้า")
+    page.get_by_role("group", name="Button 1").get_by_label("Address").fill("https://example.com/")
+    page.get_by_role("button", name="Save draft").click()
+    expect(page.get_by_text("1 thing is not right yet")).to_be_visible()
+    expect(page.get_by_text("Write the text that is shown where no picture can be.")).to_have_count(
+        2
+    )
+    page.get_by_label("Address of the picture").fill("https://pictures.example.com/spring.jpg")
+    page.get_by_label("Alternative text").fill("ลดราคา")
+    page.get_by_role("button", name="Preview").click()
+    drawn = page.locator(".lp-phone .lp-flex")
+    expect(drawn.get_by_role("link", name="image from pictures.example.com")).to_have_attribute(
+        "href", "https://pictures.example.com/spring.jpg"
+    )
+    expect(drawn).to_contain_text(re.compile(r"ลดราคา.*ดูสินค้า.*ไม่รับข่าวสาร", re.DOTALL))
+    assert fits(page)
+    page.get_by_role("button", name="Save draft").click()
+    expect(page.get_by_text("The draft spring v1 is saved.")).to_be_visible()
+    assert MessageTemplate.objects.get().content == {
+        "image": {"url": "https://pictures.example.com/spring.jpg", "shape": "tall"},
+        "caption": "ลดราคา",
+        "buttons": [{"label": "ดูสินค้า", "url": "https://example.com/"}],
+        "alt_text": "ลดราคา",
+    }
+
+
+def test_a_picture_for_friends_is_written(page: Page) -> None:
+    factories.account()
+    log_in(page, user("author"))
+
+    write_picture(page)
+
+    shot(page, "picture-draft")
+    page.get_by_role("link", name="Edit", exact=True).click()
+    expect(page.locator("label", has_text="Tall").locator("input")).to_be_checked()
+    assert fits(page)
+    shot(page, "editor-picture")
+
+
+@pytest.mark.parametrize("width", [1280, 375])
+def test_a_picture_is_written_without_script(
+    width: int, chromium: Browser, live_server: LiveServer
+) -> None:
+    factories.account()
+    context = chromium.new_context(
+        base_url=live_server.url,
+        java_script_enabled=False,
+        viewport={"width": width, "height": 900},
+    )
+    page = context.new_page()
+    log_in(page, user("author"))
+
+    write_picture(page)
+
+    context.close()
+
+
 @pytest.mark.parametrize("width", [1280, 375])
 def test_a_template_is_written_without_script(
     width: int, chromium: Browser, live_server: LiveServer

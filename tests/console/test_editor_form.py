@@ -72,11 +72,24 @@ FLEXES = text(300).map(
         "flex": {**FLEX["flex"], "n": [1, 2.5, None, True, {"{{x}}": words}]},
     }
 )
+PICTURES = st.fixed_dictionaries(
+    {
+        "image": st.fixed_dictionaries(
+            {"url": URLS}, optional={"shape": st.sampled_from(["square", "tall"])}
+        ),
+        "alt_text": text(400),
+    },
+    optional={
+        "caption": text(1000),
+        "buttons": rows("label", "url", most=2, limits=(20, 0)),
+    },
+)
 VALID = st.one_of(
     st.tuples(st.just("lon"), BUBBLES),
     st.tuples(st.just("lon"), CATALOGUES),
     st.tuples(st.sampled_from(["lon", "oa"]), FLEXES),
     st.tuples(st.just("oa"), st.fixed_dictionaries({"text": text(4000)})),
+    st.tuples(st.just("oa"), PICTURES),
 )
 SAMPLES = [{"name": "สมชาย", "no": "TH1"}, {"no": "a\nb"}]
 

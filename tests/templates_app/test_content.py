@@ -243,6 +243,10 @@ def flex(**action: Any) -> dict[str, Any]:
     return {"alt_text": "News", "flex": {"type": "bubble", "body": body}}
 
 
+def picture(**parts: Any) -> dict[str, Any]:
+    return {"image": {"url": "https://example.com/a.jpg"}, "alt_text": "News", **parts}
+
+
 @pytest.mark.parametrize(
     ("content", "place"),
     [
@@ -254,6 +258,23 @@ def flex(**action: Any) -> dict[str, Any]:
         ({"flex": [], "alt_text": "a"}, "flex"),
         ({"flex": EMPTY, "alt_text": "a" * 401}, "alt_text"),
         ({"flex": EMPTY, "alt_text": "a", "text": "b"}, "content"),
+        (picture(image="https://example.com/a.jpg"), "image"),
+        (picture(image={"url": " "}), "image"),
+        (picture(image={"url": "https://example.com/a.jpg", "size": "full"}), "image"),
+        (picture(image={"url": "https://example.com/a.jpg", "shape": "round"}), "image.shape"),
+        (picture(image={"url": "https://example.com/a.jpg", "shape": ""}), "image.shape"),
+        (picture(image={"url": "https://example.com/a.jpg", "shape": ["tall"]}), "image.shape"),
+        (picture(image={"url": "http://example.com/a.jpg"}), "image.url"),
+        (picture(image={"url": "https://{{host}}/a.jpg"}), "image.url"),
+        (picture(image={"url": "https://example.com/" + "a" * 981}), "image.url"),
+        (picture(caption=" "), "caption"),
+        (picture(caption="a" * 1001), "caption"),
+        (picture(alt_text=""), "alt_text"),
+        (picture(text="a"), "content"),
+        (picture(items=[]), "content"),
+        (picture(buttons=[{"label": "Go"}]), "buttons"),
+        (picture(buttons=[{"label": "a" * 21, "url": "https://e.com/"}]), "buttons[0].label"),
+        (picture(buttons=[{"label": "Go", "url": "javascript:a"}]), "buttons[0].url"),
         (flex(uri="https://{{host}}/"), "flex"),
         (flex(uri="{{link}}"), "flex"),
         (flex(uri="javascript:alert(1)"), "flex"),
@@ -303,6 +324,8 @@ def test_braces_that_are_no_placeholder_are_refused(text: str) -> None:
         (BUBBLE, "lon", "bubble"),
         (CATALOGUE, "lon", "catalogue"),
         ({"text": "a"}, "oa", "text"),
+        (picture(), "oa", "picture"),
+        (picture(image={"url": "https://e.com/{{n}}.png", "shape": "tall"}), "oa", "picture"),
         ({"flex": {"type": "carousel", "contents": [EMPTY]}, "alt_text": "a"}, "oa", "flex"),
         ({"flex": EMPTY, "alt_text": "a"}, "lon", "flex"),
     ],

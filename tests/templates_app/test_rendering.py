@@ -56,11 +56,18 @@ FLEX: dict[str, Any] = {
         },
     },
 }
+PICTURE: dict[str, Any] = {
+    "image": {"url": "https://example.com/{{no}}.jpg", "shape": "square"},
+    "caption": "เรียน {{name}}",
+    "buttons": [{"label": "ดู", "url": "https://example.com/{{shop}}"}],
+    "alt_text": "ข่าว",
+}
 KINDS = [
     pytest.param(FULL, "lon", id="bubble"),
     pytest.param(CATALOGUE, "lon", id="catalogue"),
     pytest.param({"text": "{{name}} {{no}}"}, "oa", id="text"),
     pytest.param(FLEX, "oa", id="flex"),
+    pytest.param(PICTURE, "oa", id="picture"),
 ]
 NAMES = ("name", "no", "shop")
 
@@ -74,6 +81,33 @@ def texts(node: Any) -> list[str]:
 
 def addresses(node: Any) -> list[str]:
     return [text for text in texts(node) if text.startswith("https://example.com")]
+
+
+def test_a_picture_is_drawn_above_its_words_and_leads_where_its_button_leads() -> None:
+    drawing = rendering.draw(PICTURE, service="oa")
+
+    open_it = {"type": "uri", "label": "ดู", "uri": "https://example.com/{{shop}}"}
+    container = drawing["contents"]
+    assert (drawing["type"], drawing["altText"]) == ("flex", "ข่าว")
+    assert container["hero"] == {
+        "type": "image", "url": "https://example.com/{{no}}.jpg", "size": "full",
+        "aspectRatio": "1:1", "aspectMode": "cover", "action": open_it,
+    }  # fmt: skip
+    assert [each["text"] for each in container["body"]["contents"]] == ["เรียน {{name}}"]
+    assert [each["action"] for each in container["footer"]["contents"]] == [open_it]
+
+
+def test_a_picture_alone_is_wide_and_opens_nothing() -> None:
+    drawing = rendering.draw({"image": {"url": "https://example.com/a.png"}, "alt_text": "a"},
+                             service="oa")  # fmt: skip
+
+    assert drawing["contents"] == {
+        "type": "bubble",
+        "hero": {
+            "type": "image", "url": "https://example.com/a.png", "size": "full",
+            "aspectRatio": "20:13", "aspectMode": "cover",
+        },
+    }  # fmt: skip
 
 
 def test_a_bubble_is_drawn_with_all_its_parts_in_order() -> None:

@@ -98,6 +98,27 @@ def test_what_the_button_says_in_the_chat_is_understood_and_short_enough(languag
     assert len(action["label"]) <= 20
 
 
+@pytest.mark.parametrize("provider", ["line", "infobip"])
+def test_a_picture_has_the_button_under_its_own(provider: str) -> None:
+    shop = {"label": "Shop", "url": "https://example.com/"}
+    most = {
+        "image": {"url": "https://example.com/{{no}}.jpg", "shape": "tall"},
+        "caption": "ก" * content.PARAGRAPH_LIMIT,
+        "buttons": [shop] * content.BUTTONS_LIMIT,
+        "alt_text": "Sale",
+    }
+    for made in (MADE["picture"], most):
+        content.validate(made, service="oa", category="marketing", language="th")
+        drawing = drawn(made)
+
+        assert way_out.is_offered(drawing)
+        assert flex_rules.problems(drawing["contents"]) == {}
+        fits = PROVIDERS[provider].unfit(
+            service="oa", kind="picture", content=made, drawing=drawing
+        )
+        assert fits == ""
+
+
 @pytest.mark.parametrize("footer", sorted(FOOTERS))
 @pytest.mark.parametrize("provider", ["line", "infobip"])
 def test_every_kind_of_footer_takes_the_button_and_every_road_its_message(
@@ -195,6 +216,7 @@ def test_a_value_has_the_room_that_the_way_out_leaves(
 
 MADE: dict[str, dict[str, Any]] = {
     "text": {"text": "ลดราคา"},
+    "picture": {"image": {"url": "https://example.com/a.jpg"}, "alt_text": "Sale"},
     "bubble": flex(bubble()),
     "carousel": flex({"type": "carousel", "contents": [bubble(), bubble()]}),
 }

@@ -58,7 +58,7 @@ class InfobipProvider(Provider):
     own_hosts = re.compile("([a-z0-9-]+[.])?api[.]infobip[.]com")
     serves: ClassVar = {
         "lon": Serves(("TH",), frozenset({"bubble", "flex"}), has_receipts=True),
-        "oa": Serves(("TW", "TH"), frozenset({"text", "flex"}), has_receipts=True),
+        "oa": Serves(("TW", "TH"), frozenset({"text", "picture", "flex"}), has_receipts=True),
     }
     settings = setup.SETTINGS
     sender_setting = "sender"

@@ -38,7 +38,7 @@ class LineProvider(Provider):
     own_hosts = re.compile("api[.]line[.]me")
     serves: ClassVar = {
         "lon": Serves(COUNTRIES, frozenset({"bubble", "catalogue", "flex"}), has_receipts=True),
-        "oa": Serves(COUNTRIES, frozenset({"text", "flex"}), has_receipts=False),
+        "oa": Serves(COUNTRIES, frozenset({"text", "picture", "flex"}), has_receipts=False),
     }
     settings = (
         Setting("channel_id", "Channel id", is_required=True, is_secret=False),
