@@ -18,8 +18,9 @@ install: ## make .venv and install requirements.txt into it (only when that has 
 demo: install ## the main job on sample data, then the portal in the browser; Ctrl-C ends it
 	@$(BIN)/python manage.py demo
 
+# Each process has a database of its own; more than four would fight over one PostgreSQL.
 test: install ## every test, against a real PostgreSQL; ARGS="-k name" for some of them
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal $(ARGS)
 
 bench: install ## ratios of the main path against a floor, in one run
 	@$(BIN)/python -m pytest -q -s tests/benchmarks/bench_main_path.py

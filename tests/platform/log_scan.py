@@ -141,6 +141,15 @@ class Scan:
         self.scan(self._files(session))
         if self.found:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        # In a process of pytest-xdist: for the one that tells the user.
+        if (told := getattr(session.config, "workeroutput", None)) is not None:
+            told["numbers"] = [self.found, self.lines]
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        found, lines = getattr(node, "workeroutput", {}).get("numbers", ([], 0))
+        self.found += found
+        self.lines += lines
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         if self.found:

@@ -128,7 +128,9 @@ def test_keys_come_newest_first(given_value: Callable[[str], None], between: str
     assert env.keys("SETTING") == [KEY, OLDER_KEY]
 
 
-@pytest.mark.parametrize("key", ["short", KEY[:-5], "\u0e01" * 44])
+@pytest.mark.parametrize(
+    "key", ["short", KEY[:-5], "\u0e01" * 44], ids=["short", "cut", "not of its alphabet"]
+)
 def test_a_key_of_the_wrong_form_is_refused_without_showing_it(
     given_value: Callable[[str], None], key: str
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import uuid
@@ -88,12 +89,15 @@ def test_every_mobile_of_the_countries_served_is_found(
         assert list(log_scan.numbers_in(logs.masked(text))) == []
 
 
-def run_inner(folder: Path, *, act: str, change: str = "pass") -> subprocess.CompletedProcess[str]:
+def run_inner(
+    folder: Path, *given: str, act: str, change: str = "pass"
+) -> subprocess.CompletedProcess[str]:
     (folder / "conftest.py").write_text(CONFTEST.format(change=change))
     (folder / "test_inner.py").write_text(INNER.format(act=act))
     return subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", str(folder),
-         "-c", str(PROJECT / "pyproject.toml"), "--basetemp", str(folder / "base"), str(folder)],
+         "-c", str(PROJECT / "pyproject.toml"), "--basetemp", str(folder / "base"), *given,
+         str(folder)],
         cwd=PROJECT,
         capture_output=True,
         text=True,
@@ -101,19 +105,25 @@ def run_inner(folder: Path, *, act: str, change: str = "pass") -> subprocess.Com
     )  # fmt: skip
 
 
-def test_a_run_that_writes_a_number_fails_and_does_not_repeat_it(tmp_path: Path) -> None:
-    done = run_inner(tmp_path, act=PLANTED, change=NO_MASKING)
+@pytest.mark.parametrize("given", [(), ("-n", "1")], ids=["one process", "processes"])
+def test_a_run_that_writes_a_number_fails_and_does_not_repeat_it(
+    given: tuple[str, ...], tmp_path: Path
+) -> None:
+    done = run_inner(tmp_path, *given, act=PLANTED, change=NO_MASKING)
 
     assert done.returncode == 1, done.stdout
     assert "full numbers where none may be" in done.stdout
     assert "812345678" not in done.stdout
 
 
-def test_the_same_record_through_the_real_handler_passes(tmp_path: Path) -> None:
-    done = run_inner(tmp_path, act=PLANTED)
+@pytest.mark.parametrize("given", [(), ("-n", "1")], ids=["one process", "processes"])
+def test_the_same_record_through_the_real_handler_passes(
+    given: tuple[str, ...], tmp_path: Path
+) -> None:
+    done = run_inner(tmp_path, *given, act=PLANTED)
 
     assert done.returncode == 0, done.stdout
-    assert "name nobody" in done.stdout
+    assert re.search(r"[1-9]\d* lines of logs and exports name nobody", done.stdout)
 
 
 def test_a_started_process_is_heard_too(tmp_path: Path) -> None:

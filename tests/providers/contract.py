@@ -59,7 +59,7 @@ TOTAL_SECONDS = 0.6
 CONNECT_SECONDS = 0.25
 SERVICES = {"lon", "oa"}
 COUNTRIES = {"JP", "TH", "TW"}
-CONTENTS = {"bubble", "catalogue", "flex", "text"}
+CONTENTS = {"bubble", "catalogue", "flex", "text", "picture"}
 KINDS = {
     "accepted", "delivered", "refused", "failed", "expired", "follow", "unfollow", "said", "edited",
     "unsent", "linked", "other",
