@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from lineportal.accounts import languages
 from templates_app.opting_out import STOP_DATA
 
 GREY = "#999999"
@@ -23,14 +24,12 @@ class Words:
     label: str  # of a button; Infobip takes 20 characters
 
 
-ENGLISH = Words("Reply “stop” to get no more of these messages.", "Unsubscribe")
 WORDS = {
     "th": Words("พิมพ์ “หยุด” เพื่อเลิกรับข่าวสาร", "ไม่รับข่าวสาร"),
-    "zh-hant": Words("回覆「停止」即可停止接收此類訊息。", "停止接收"),
+    "zh-Hant": Words("回覆「停止」即可停止接收此類訊息。", "停止接收"),
     "ja": Words("「配信停止」と送信すると、配信が止まります。", "配信停止"),
-    "en": ENGLISH,
+    "en": Words("Reply “stop” to get no more of these messages.", "Unsubscribe"),
 }
-_CHINESE = ("zh-tw", "zh-hk", "zh-mo")  # written so without saying it
 
 
 def is_due(*, service: str, category: str) -> bool:
@@ -40,14 +39,7 @@ def is_due(*, service: str, category: str) -> bool:
 
 def words(language: str) -> Words:
     """Return the words of a BCP 47 tag, such as th-TH; English where there are none."""
-    tag = language.strip().replace("_", "-").casefold()
-    if tag.startswith(_CHINESE):
-        return WORDS["zh-hant"]
-    while tag:
-        if found := WORDS.get(tag):
-            return found
-        tag = tag.rpartition("-")[0]
-    return ENGLISH
+    return WORDS[languages.nearest(language)]
 
 
 def ending(language: str) -> str:

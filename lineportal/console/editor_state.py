@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from lineportal.accounts import access
+from lineportal.accounts import access, languages
 from lineportal.accounts.models import OfficialAccount
 from lineportal.console import editor_controls, editor_faults, editor_form, phone
 from lineportal.console.base import ActForm, user_of
@@ -22,7 +22,6 @@ from templates_app import callers, catalogue, drafting, findings, rendering
 from templates_app import content as contents
 from templates_app.models import Category, MessageTemplate
 
-LANGUAGES = ("th", "zh-Hant", "ja", "en")
 EXAMPLE: dict[str, Any] = {
     "title": "พัสดุของคุณมาถึงแล้ว",
     "greeting": "เรียน คุณ{{name}}",
@@ -157,7 +156,7 @@ class Page:
             **self._catalogue(),
             "kind": self.written.kind,
             "kinds": self.kinds,
-            "languages": LANGUAGES,
+            "languages": list(languages.LANGUAGES),
             "template": self.template,
             "seen": self._seen(),
             "is_overtaken": self.is_overtaken,

@@ -7,9 +7,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
-LANGUAGES = {"th": "ไทย", "zh-Hant": "繁體中文", "ja": "日本語", "en": "English"}
-_OF_COUNTRY = {"TH": "th", "TW": "zh-Hant", "JP": "ja"}
-
 
 @dataclass(frozen=True, slots=True)
 class Words:
@@ -155,21 +152,9 @@ _WORDS = {
 
 
 def of(language: str, *, name: str = "") -> Words:
-    """Return the sentences of one of LANGUAGES, filled in; English for any other."""
+    """Return the sentences of one of `languages.LANGUAGES`, filled in; English for any other."""
     words = _WORDS.get(language, _WORDS["en"])
     # No format(): a name may hold braces.
     return Words(
         **{each.name: getattr(words, each.name).replace("{name}", name) for each in fields(words)}
     )
-
-
-def language_of(tag: str, *, country: str = "") -> str:
-    """Return which of LANGUAGES a BCP 47 tag asks for, else the country's, else English."""
-    tag = tag.strip().lower()
-    for known in ("th", "ja", "en"):
-        if tag == known or tag.startswith(f"{known}-"):
-            return known
-    # Simplified too: the nearest of the four that its readers can read.
-    if tag == "zh" or tag.startswith("zh-"):
-        return "zh-Hant"
-    return _OF_COUNTRY.get(country, "en")

@@ -20,7 +20,7 @@ from django.db.models import F
 from django.utils.translation import gettext as _
 
 from lineportal import jobs
-from lineportal.accounts import access
+from lineportal.accounts import access, languages
 from lineportal.accounts.models import OfficialAccount
 from lineportal.audit import chain
 from lineportal.conversations import answers, arrivals, link_words, talking
@@ -112,7 +112,7 @@ def give(offer_id: int, *, token: str, at: datetime) -> bool:
         fail(offer_id, reason)
         return False
     account = conversation.account
-    language = link_words.language_of(conversation.language, country=account.country)
+    language = languages.nearest(conversation.language, country=account.country)
     words = link_words.of(language, name=account.name)
     found.state, found.given_at, found.token_digest = (
         LinkOffer.State.GIVEN, at, _digest(account.pk, token),
@@ -222,7 +222,7 @@ def _say(talk: Conversation, content: Mapping[str, Any], *, at: datetime) -> Non
 
 
 def _words(talk: Conversation) -> link_words.Words:
-    language = link_words.language_of(talk.language, country=talk.account.country)
+    language = languages.nearest(talk.language, country=talk.account.country)
     return link_words.of(language, name=talk.account.name)
 
 

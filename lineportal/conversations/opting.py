@@ -14,7 +14,8 @@ from operator import or_
 from django.db import transaction
 from django.db.models import Q
 
-from lineportal.conversations import answers, arrivals, link_words, opting_words, speaking, talking
+from lineportal.accounts import languages
+from lineportal.conversations import answers, arrivals, opting_words, speaking, talking
 from lineportal.conversations.models import Answering, ChatMessage, Conversation, Speaker
 from lineportal.providers.base import Event
 from recipients import bases, consent, intake, siblings
@@ -158,7 +159,7 @@ def _confirm(one: arrivals.Arrived, word: str, *, at: datetime) -> bool:
     is_off = Answering.objects.filter(account=talk.account_id, is_on=False).exists()
     if is_off or not speaking.may(talk, at=at):
         return False
-    language = link_words.language_of(talk.language, country=talk.account.country)
+    language = languages.nearest(talk.language, country=talk.account.country)
     say = opting_words.stopped if word == STOPPED else opting_words.started
     words = say(language, name=talk.account.name)
     answers.say(talk, words, at=at, author=None, cause=word, is_reply_only=True)

@@ -14,6 +14,7 @@ from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
+from lineportal.accounts import languages
 from lineportal.accounts.models import OfficialAccount, Road, Service
 from lineportal.conversations import link_words, linking
 from lineportal.providers.line import LineProvider
@@ -73,14 +74,14 @@ def _shown(
     status: int = 200,
 ) -> HttpResponse:
     query = {"linkToken": token} if token else {}
-    languages = [
+    choices = [
         (name, title, f"?{urlencode({**query, 'lang': name})}")
-        for name, title in link_words.LANGUAGES.items()
+        for name, title in languages.LANGUAGES.items()
     ]
     context = {
         "words": words,
         "language": language,
-        "languages": languages,
+        "languages": choices,
         "account": account,
         "token": token,
         "problem": problem,
@@ -121,13 +122,13 @@ def _token(text: str) -> str:
 def _language(request: HttpRequest, account: OfficialAccount | None) -> str:
     """Return the language that was chosen, else the browser's first of ours, else the country's."""
     chosen = request.GET.get("lang", "") or request.POST.get("lang", "")
-    if chosen in link_words.LANGUAGES:
+    if chosen in languages.LANGUAGES:
         return chosen
     for tag in request.headers.get("Accept-Language", "")[:200].split(","):
         name = tag.partition(";")[0].strip()
         # Only a tag of one of ours counts; the next may be one.
-        if name and (found := link_words.language_of(name, country="")) != "en":
+        if name and (found := languages.nearest(name)) != "en":
             return found
         if name.lower().startswith("en"):
             return "en"
-    return link_words.language_of("", country=account.country if account else "")
+    return languages.nearest("", country=account.country if account else "")

@@ -10,9 +10,10 @@ from uuid import uuid4
 import pytest
 from django.db import connections, transaction
 
+from lineportal.accounts import languages
 from lineportal.accounts.models import OfficialAccount, Road
 from lineportal.audit.models import AuditEntry
-from lineportal.conversations import link_words, opting_words, posting
+from lineportal.conversations import opting_words, posting
 from lineportal.conversations.models import Answering, ChatMessage, Conversation
 from lineportal.providers.base import Outcome, SendResult
 from lineportal.sending import audience, due, inbox
@@ -61,7 +62,7 @@ def test_a_stop_word_of_somebody_never_seen_is_recorded_and_answered_once(
     assert "รับข่าวสาร" in answer.text
 
 
-@pytest.mark.parametrize("language", link_words.LANGUAGES)
+@pytest.mark.parametrize("language", languages.LANGUAGES)
 def test_each_answer_names_a_word_that_undoes_it(language: str) -> None:
     stopped = opting_words.stopped(language, name="A {x}")
     started = opting_words.started(language, name="A {x}")

@@ -76,7 +76,7 @@ def _buttons(node: Any) -> Any:
     ("language", "word"),
     [
         ("th", "หยุด"), ("th-TH", "หยุด"), ("zh-Hant", "停止"), ("zh_TW", "停止"),
-        ("ja-JP", "配信停止"), ("en-GB", "stop"), ("fr", "stop"), ("", "stop"), ("zh-Hans", "stop"),
+        ("ja-JP", "配信停止"), ("en-GB", "stop"), ("fr", "stop"), ("", "stop"), ("zh-Hans", "停止"),
     ],
 )  # fmt: skip
 def test_a_text_ends_with_the_word_to_send_in_the_language_of_the_template(
