@@ -31,6 +31,7 @@ _INVISIBLE = "\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164
 _INVISIBLE_MARKS = re.compile("[\ufe00-\ufe0f]")  # variation selectors
 _SCIENTIFIC = re.compile(r"\d\s*[eE]\s*[+-]?\s*\d|\d\s*[x×*]\s*10\s*\^?\s*[+-]?\d", re.IGNORECASE)
 # "812345678.0", as programs write a column of numbers: its last zero is no digit of the phone.
+_ISO_DAY = re.compile(r"\s*\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])\s*")
 _DECIMAL = re.compile(r"\s*(\+?\d{5,})[.,]0{1,2}\s*")
 
 
@@ -130,9 +131,12 @@ def mask(e164: str | None) -> str:
 
 
 def mask_whole(text: str, *, country: str) -> str:
-    """Return the text, masked where all of it is a phone number as `country` writes it."""
+    """Return the text, masked where all of it is a phone number as `country` writes it.
+
+    A day of the calendar is none, though 2026-12-02 could be a number of Bangkok without its zero.
+    """
     try:
-        return mask(read(text, country=country).e164)
+        return text if _ISO_DAY.fullmatch(text) else mask(read(text, country=country).e164)
     except UnreadablePhone:
         return text
 

@@ -7,7 +7,7 @@ unsend may come before it, and only what is newer moves a conversation on.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import reduce
 from operator import or_
@@ -55,6 +55,7 @@ def take(told: Iterable[tuple[int, Event]], *, at: datetime) -> list[Arrived]:
         (one for one in told if one[1].kind in TELLING and one[1].line_user_id),
         key=lambda one: (one[1].occurred_at, one[1].event_id),
     )
+    events = [(account_id, _heard(event, at=at)) for account_id, event in events]
     if not events:
         return []
     talks = _conversations(events, at=at)
@@ -75,6 +76,17 @@ def shown(kind: str, text: str) -> str:
     """Return what the inbox shows of a message, in one line."""
     line = " ".join(text.split())
     return (line or str(MessageKind(kind).label))[:SHOWN]
+
+
+def _heard(event: Event, *, at: datetime) -> Event:
+    """Return the event, nothing said later than we heard it.
+
+    Where a clock is ahead of ours, a question would stand below its answer, and a token live on.
+    Edits keep their times: only these tell which is the newer.
+    """
+    if event.kind in ("edited", "unsent"):
+        return event
+    return replace(event, occurred_at=min(event.occurred_at, at))
 
 
 def _new(recipient: Recipient, at: datetime) -> Conversation:

@@ -56,6 +56,19 @@ def test_the_newest_word_is_shown_however_late_older_ones_come(account: Official
     assert list(words) == ["first", "second"]
 
 
+def test_where_a_clock_is_ahead_nothing_is_said_later_than_it_was_heard(
+    account: OfficialAccount,
+) -> None:
+    day = timedelta(days=1)
+    talk.hear(account, talk.text("b", NOON + day + SECOND), talk.text("a", NOON + day), at=NOON)
+    talk.hear(account, talk.text("c", NOON + day), at=NOON + SECOND)
+
+    held = talk.with_(account)
+    words = held.messages.order_by("occurred_at", "pk").values_list("text", flat=True)
+    assert list(words) == ["a", "b", "c"]
+    assert held.last_message_at == held.reply_token_at == NOON + SECOND
+
+
 def test_an_older_event_does_not_replace_the_token_of_a_newer_one(account: OfficialAccount) -> None:
     newer, older = talk.text("b", NOON), talk.text("a", NOON - SECOND)
 

@@ -197,3 +197,13 @@ def test_the_short_way_to_a_mobile_reads_what_the_long_one_reads(case: tuple[str
 
     if short is not None:
         assert phones.read_any(text, country=country) == phones.Phone(short, country)
+
+
+@pytest.mark.parametrize("text", ["081 234 5678", "+66812345678", "812345678", "02-612-0212"])
+def test_a_value_that_is_a_number_is_masked(text: str) -> None:
+    assert "***" in phones.mask_whole(text, country="TH")
+
+
+@pytest.mark.parametrize("text", ["2026-12-02", " 2026-12-02 ", "TH581061791319", "ร้าน", "2 Dec"])
+def test_a_value_that_is_a_day_or_no_number_is_shown(text: str) -> None:
+    assert phones.mask_whole(text, country="TH") == text
