@@ -39,6 +39,7 @@ def forget(recipient: Recipient, *, at: datetime) -> None:
     talk.messages.filter(progress=Progress.WAITING).update(
         progress=Progress.FAILED, detail=ERASED, ended_at=at, next_at=None, leased_until=None
     )
+    talk.link_offers.all().delete()
     with connection.cursor() as cursor:
         cursor.execute(
             f"""
