@@ -20,6 +20,7 @@ from recipients.intake import Invalid
 from recipients.models import Link, LinkConflict, LinkEnd, Recipient, Source
 
 VIEW = "recipients.view_link"
+VIEW_CONFLICT = "recipients.view_linkconflict"
 KEEP = "recipients.keep_link"
 EVIDENCE_LIMIT = 200  # characters
 

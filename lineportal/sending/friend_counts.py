@@ -62,8 +62,8 @@ class Beside:
         if self.friends_difference < 0:
             return _(
                 "We hold fewer friends than LINE counts, by %(n)d: people from before our"
-                " webhooks, whom a listing brings, people who left LINE but are still counted there, or events"
-                " that did not arrive."
+                " webhooks, whom a listing brings, people who left LINE but are still counted"
+                " there, or events that did not arrive."
             ) % {"n": -self.friends_difference}
         if self.friends_difference > 0:
             return _(
