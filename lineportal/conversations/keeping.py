@@ -10,7 +10,7 @@ from datetime import datetime
 from django.db import connection
 
 from lineportal.conversations import fetching
-from lineportal.conversations.models import ChatMessage, Conversation, Media, Progress
+from lineportal.conversations.models import ChatMessage, Conversation, LinkOffer, Media, Progress
 from recipients.models import Recipient
 
 # An answer that may still go out, or that a person may send again, keeps what it says.
@@ -109,6 +109,16 @@ def empty_names(
         )
         ids = [pk for (pk,) in cursor.fetchall()]
     return len(ids), max(ids) if len(ids) == batch else None
+
+
+def drop_offers(account_id: int, *, until: datetime, most: int) -> int:
+    """Delete addresses for linking that were asked for before `until`; return how many.
+
+    One that waits for its token may still be given.
+    """
+    old = LinkOffer.objects.filter(conversation__account=account_id, asked_at__lt=until)
+    page = old.exclude(state=LinkOffer.State.WAITING).order_by("pk")[:most]
+    return LinkOffer.objects.filter(pk__in=list(page.values_list("pk", flat=True))).delete()[0]
 
 
 def drop_files(

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
 from lineportal.accounts.models import OfficialAccount
+from lineportal.audit.models import AuditEntry
+from lineportal.conversations import linking as talks
 from lineportal.conversations.models import LinkOffer
-from lineportal.sending import forgetting, subject_access, subject_access_pdf
+from lineportal.sending import forgetting, retention, subject_access, subject_access_pdf
 from recipients import link_codes, linking
 from recipients.models import Link, LinkCode, LinkConflict, LinkEnd, LinkNonce, Recipient, Source
 from tests import factories
@@ -99,3 +101,45 @@ def test_forgetting_the_user_takes_the_addresses_of_the_chat_too(account: Offici
         assert not kind.objects.exists()
     phone.refresh_from_db()
     assert (phone.erased_at, phone.phone) == (None, factories.phone(1))
+
+
+def kept() -> tuple[int, int, int]:
+    return LinkCode.objects.count(), LinkNonce.objects.count(), LinkOffer.objects.count()
+
+
+def test_what_proves_nothing_any_more_is_deleted_thirty_days_later(
+    account: OfficialAccount,
+) -> None:
+    phone, anna = linked.by_phone(account), linked.by_user(account)
+    linked.offered(anna)
+    nonce = linked.nonce_for(phone, anna)
+    made = link_codes.redeem(nonce, user=anna, occurred_at=NOON, at=NOON)
+    link_codes.issue(linked.by_phone(account, 2), at=NOON, by=None)  # good until the next day
+    elsewhere = factories.account("elsewhere", channel="1650000009")
+
+    def run(at: datetime, of: OfficialAccount = account) -> int:
+        return sum(batch.rows for batch in retention.batches(at=at, account=of))
+
+    assert run(NOON + timedelta(days=29)) == 0
+    assert kept() == (2, 1, 1)
+    assert run(NOON + timedelta(days=40), elsewhere) == 0
+    assert run(NOON + timedelta(days=30, hours=1)) == 3
+    assert kept() == (1, 0, 0)
+    assert run(NOON + timedelta(days=31, hours=1)) == 1
+    assert run(NOON + timedelta(days=31, hours=1)) == 0
+
+    assert kept() == (0, 0, 0)
+    assert linking.of(phone) == made
+    told = AuditEntry.objects.filter(action="retention.empty").order_by("number")
+    assert [(each.facts["kind"], each.facts["rows"]) for each in told] == [
+        ("link_proofs", 3), ("link_proofs", 1),
+    ]  # fmt: skip
+
+
+def test_an_address_that_waits_for_its_token_is_kept(account: OfficialAccount) -> None:
+    anna = linked.by_user(account)
+    talks.offer(anna.conversation, at=NOON)  # type: ignore[attr-defined]
+
+    list(retention.batches(at=NOON + timedelta(days=400), account=account))
+
+    assert LinkOffer.objects.get().state == LinkOffer.State.WAITING
