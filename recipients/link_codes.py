@@ -180,10 +180,8 @@ def drop_old(account_id: int, *, until: datetime, most: int) -> int:
     codes = LinkCode.objects.filter(over, account=account_id).exclude(nonces__expires_at__gte=until)
     gone = 0
     for rows in (nonces, codes):
-        page = rows.order_by("pk").values("pk")[:most]
-        gone += rows.model.objects.filter(pk__in=list(page.values_list("pk", flat=True))).delete()[
-            0
-        ]
+        page = list(rows.order_by("pk").values_list("pk", flat=True)[:most])
+        gone += rows.model.objects.filter(pk__in=page).delete()[0]
     return gone
 
 
