@@ -25,7 +25,7 @@ from lineportal.console.base import user_of
 from recipients import link_files, linking
 from recipients.intake import Invalid
 
-MOST_ROWS = 2_000  # the page waits for its answer
+MOST_ROWS = 500  # the page waits for its answer
 
 
 class LinkFileForm(forms.Form):
@@ -39,7 +39,7 @@ class LinkFileForm(forms.Form):
         label=gettext_lazy("File"),
         widget=UnfoldAdminFileFieldWidget,
         help_text=gettext_lazy(
-            "CSV or XLSX of at most 2,000 rows. Row 1 names the columns: phone, line_user_id and,"
+            "CSV or XLSX of at most 500 rows. Row 1 names the columns: phone, line_user_id and,"
             " if you know it, linked_at, such as 2026-11-24T09:00:00+07:00."
         ),
     )

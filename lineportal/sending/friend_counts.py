@@ -61,15 +61,15 @@ class Beside:
         """What the difference means and what to do, in one sentence."""
         if self.friends_difference < 0:
             return _(
-                "We hold fewer friends than LINE counts, by %(n)d: people from before our"
+                "We hold fewer friends than LINE counts, by %(n)s: people from before our"
                 " webhooks, whom a listing brings, people who left LINE but are still counted"
                 " there, or events that did not arrive."
-            ) % {"n": -self.friends_difference}
+            ) % {"n": f"{-self.friends_difference:,}"}
         if self.friends_difference > 0:
             return _(
-                "We hold more friends than LINE counts, by %(n)d: blocks that did not arrive,"
+                "We hold more friends than LINE counts, by %(n)s: blocks that did not arrive,"
                 " or people whom a file called friends."
-            ) % {"n": self.friends_difference}
+            ) % {"n": f"{self.friends_difference:,}"}
         return _("LINE counts as many friends as we hold.")
 
 
