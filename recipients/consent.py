@@ -7,20 +7,23 @@ a block, and once a person has chosen, "not set" never comes back (LINE, notific
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from django.contrib.auth.models import User
-from django.db.models import Max, Q
+from django.db.models import Max, Q, QuerySet
 from django.utils.translation import gettext as _
 
 from recipients import evidence
-from recipients.models import Consent, ConsentRecord, FriendStatus, Recipient, Source
+from recipients.models import Consent, ConsentRecord, FriendStatus, Link, Recipient, Source
 
 CONSENT = ConsentRecord.Subject.CONSENT
 FRIEND = ConsentRecord.Subject.FRIEND
 BASIS = ConsentRecord.Subject.BASIS
 MARKETING = ConsentRecord.Subject.MARKETING
+FRIEND_FIELDS = ("friend_status", "friend_source", "friend_observed_at")
 
 # On equal dates the more careful value wins.
 CARE: dict[str, int] = {
@@ -133,14 +136,16 @@ def phone_since(phone: str) -> datetime | None:
 
 
 def locked(recipient: Recipient) -> Recipient:
-    """Return the person's row as it is now, locked with the phone's rows of every account.
+    """Return the person's row as it is now, locked with all that a statement of theirs reaches.
 
-    In the order of ids, so that two who change the same phone from two accounts do not wait for
-    each other.
+    That is the phone's rows of every account, and the number linked to a LINE user; in the order
+    of ids, so that two who change the same people do not wait for each other.
     """
-    rows = Recipient.objects.filter(pk=recipient.pk)
+    # Asked before, as a subquery beside an "or" would read every row.
+    reached = Q(pk__in=[recipient.pk, *numbers_of([recipient.pk])])
     if recipient.phone:
-        rows = Recipient.objects.filter(Q(pk=recipient.pk) | Q(phone=recipient.phone))
+        reached |= Q(phone=recipient.phone)
+    rows = Recipient.objects.filter(reached)
     found = {row.pk: row for row in rows.order_by("pk").select_for_update()}
     return found[recipient.pk]
 
@@ -148,7 +153,8 @@ def locked(recipient: Recipient) -> Recipient:
 def take(recipient: Recipient, subject: str, value: str, statement: Statement) -> bool:
     """Apply one statement to a recipient that the caller has locked; return whether it changed.
 
-    Writes the ledger; LINE's consent is also set on the phone's rows of every account.
+    Writes the ledger; LINE's consent is also set on the phone's rows of every account, and a LINE
+    user's friend status on the number linked to them.
     Raises Conflict. The caller saves nothing.
     """
     held, observed_at = _held(recipient, subject)
@@ -169,7 +175,42 @@ def take(recipient: Recipient, subject: str, value: str, statement: Statement) -
         others = Recipient.objects.select_for_update().filter(phone=recipient.phone)
         for other in others.exclude(pk=recipient.pk).order_by("pk"):
             spread(other, value, statement)
+    if subject == FRIEND:
+        linked = Recipient.objects.filter(pk__in=numbers_of([recipient.pk]))
+        for phone in linked.select_for_update():
+            if made := stated(phone, value, statement):
+                made.save(force_insert=True)
+                phone.save(update_fields=FRIEND_FIELDS)
     return True
+
+
+def numbers_of(users: Iterable[int] | QuerySet[Any, Any]) -> QuerySet[Link, int]:
+    """Return the rows' ids of the numbers linked to these LINE users, for a query."""
+    links = Link.objects.filter(user_recipient__in=users, ended_at__isnull=True)
+    return links.values_list("phone_recipient", flat=True)
+
+
+def stated(phone: Recipient, value: str, statement: Statement) -> ConsentRecord | None:
+    """Set a LINE user's friend status on the locked row of their number; return its unsaved entry.
+
+    None where what the number holds is newer or more careful. LINE drops what goes to the number of
+    who blocked, too. `spreading` says the same of a whole file.
+    """
+    if phone.phone_since is not None:
+        # What was known before the number was this person's is true of them since then.
+        observed_at = max(statement.observed_at, phone.phone_since)
+        statement = replace(statement, observed_at=observed_at)
+    decision = judge(
+        value,
+        held=phone.friend_status,
+        held_observed_at=phone.friend_observed_at,
+        statement=statement,
+    )
+    if decision is not Decision.APPLY:
+        return None
+    made = entry(phone, FRIEND, value, statement)
+    assign(phone, FRIEND, value, statement)
+    return made
 
 
 def spread(other: Recipient, value: str, statement: Statement) -> None:

@@ -25,7 +25,9 @@ from recipients.models import (
 )
 from recipients.phones import SERVED
 
-VERSION = "2026-11-2"  # changes whenever a rule is added or changes its meaning
+# Changes whenever one of RULES is added or changes its meaning. A rule about the message, such as
+# `link_ended`, has no part in it: what it looked at, such as the link, stands with the message.
+VERSION = "2026-11-2"
 
 LON = "lon"
 OA = "oa"

@@ -16,7 +16,6 @@ from recipients import consent, linking
 from recipients.models import ConsentRecord, FriendStatus, Recipient, Source
 
 STATUS_AFTER = {"follow": FriendStatus.FRIEND, "unfollow": FriendStatus.BLOCKED}
-_FIELDS = ("friend_status", "friend_source", "friend_observed_at")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,13 +79,12 @@ def apply_all(
             entries.append(consent.entry(recipient, consent.FRIEND, value, statement))
             consent.assign(recipient, consent.FRIEND, value, statement)
             changed.append(one)
-            # LINE drops what goes to the number of who blocked, too.
             linked = numbers.get(recipient.pk)
-            if linked and (entry := linking.stated(linked, value, statement)):
+            if linked and (entry := consent.stated(linked, value, statement)):
                 entries.append(entry)
     ConsentRecord.objects.bulk_create(entries)
     touched = {entry.recipient_id: entry.recipient for entry in entries}
-    Recipient.objects.bulk_update(touched.values(), _FIELDS)
+    Recipient.objects.bulk_update(touched.values(), consent.FRIEND_FIELDS)
     return changed
 
 
@@ -120,9 +118,6 @@ def _locked(keys: set[tuple[int, str]], *, at: datetime) -> dict[tuple[int, str]
     )
     wanted = reduce(or_, (Q(account=pk, line_user_id__in=ids) for pk, ids in of_accounts.items()))
     # With the numbers linked to them, in one order: who links two people locks both.
-    linked = linking.open_links().filter(
-        user_recipient__in=Recipient.objects.filter(wanted).values("pk")
-    )
-    numbers = list(linked.values_list("phone_recipient", flat=True))
+    numbers = list(consent.numbers_of(Recipient.objects.filter(wanted).values("pk")))
     rows = Recipient.objects.filter(wanted | Q(pk__in=numbers)).order_by("pk").select_for_update()
     return {(row.account_id, row.line_user_id): row for row in rows if row.line_user_id}

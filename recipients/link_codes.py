@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 
 from django.contrib.auth.models import User
 from django.db import transaction
+from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from lineportal.accounts import access
@@ -169,6 +170,19 @@ def forget(recipient: Recipient) -> None:
     LinkNonce.objects.filter(user_recipient=recipient).delete()
     LinkCode.objects.filter(user_recipient=recipient).delete()
     LinkCode.objects.filter(phone_recipient=recipient).delete()
+
+
+def drop_old(account_id: int, *, until: datetime, most: int) -> int:
+    """Delete codes and nonces that nobody could use any more at `until`; return how many."""
+    over = Q(ended_at__lt=until) | Q(ended_at__isnull=True, expires_at__lt=until)
+    nonces = LinkNonce.objects.filter(code__account=account_id, expires_at__lt=until)
+    # A nonce is younger than its code, and goes with it.
+    codes = LinkCode.objects.filter(over, account=account_id).exclude(nonces__expires_at__gte=until)
+    gone = 0
+    for rows in (nonces, codes):
+        page = list(rows.order_by("pk").values_list("pk", flat=True)[:most])
+        gone += rows.model.objects.filter(pk__in=page).delete()[0]
+    return gone
 
 
 def read(text: str) -> str:

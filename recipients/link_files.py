@@ -42,17 +42,19 @@ def take(
     by: User | None,
     reference: str = "",
     is_dry_run: bool = False,
+    most: int | None = None,
 ) -> Taken:
     """Link every row's number and LINE user; people who are new are recorded.
 
     Columns: phone, line_user_id and, if known, linked_at with its zone. `by` None is an operator
-    at the shell. Raises PermissionDenied, and Invalid whose sentence names the rows at fault.
+    at the shell. More than `most` rows are refused. Raises PermissionDenied, and Invalid whose
+    sentence names the rows at fault.
     """
     if by is not None:
         access.require(by, linking.KEEP, account)
     try:
         with transaction.atomic():
-            found = _take(account, file, at=at, by=by, reference=reference)
+            found = _take(account, file, at=at, by=by, reference=reference, most=most)
             if is_dry_run:
                 raise _DryRun
     except _DryRun:
@@ -90,7 +92,13 @@ def pair(
 
 
 def _take(
-    account: OfficialAccount, file: BinaryIO, *, at: datetime, by: User | None, reference: str
+    account: OfficialAccount,
+    file: BinaryIO,
+    *,
+    at: datetime,
+    by: User | None,
+    reference: str,
+    most: int | None,
 ) -> Taken:
     try:
         sheet = sheets.open_sheet(file)
@@ -104,7 +112,13 @@ def _take(
     made = known = 0
     faults: list[str] = []
     count = 0
-    for row in sheet.rows():
+    for n, row in enumerate(sheet.rows(), start=1):
+        if most is not None and n > most:
+            raise Invalid(
+                "file",
+                _("Nothing was linked: the file has more than %(most)d rows. Split it, or have it"
+                  " read by the command import_links.") % {"most": most},
+            )  # fmt: skip
         column, problem = row.problem_column, row.problem
         if not problem:
             cells = row.cells

@@ -17,12 +17,12 @@ from lineportal.accounts import access
 from lineportal.audit import chain
 from recipients import consent, erasure
 from recipients.intake import Invalid
-from recipients.models import ConsentRecord, Link, LinkConflict, LinkEnd, Recipient, Source
+from recipients.models import Link, LinkConflict, LinkEnd, Recipient, Source
 
 VIEW = "recipients.view_link"
+VIEW_CONFLICT = "recipients.view_linkconflict"
 KEEP = "recipients.keep_link"
 EVIDENCE_LIMIT = 200  # characters
-_FRIEND_FIELDS = ("friend_status", "friend_source", "friend_observed_at")
 
 
 class StandsAgainst(Exception):
@@ -112,7 +112,7 @@ def link(
         evidence=evidence,
     )
     _settle_same(phone, user, by=by, at=at)
-    _state([made], {phone.pk: phone, user.pk: user}, at=at)
+    _state(made, phone, user, at=at)
     _audit("link.make", made, by=by, at=at, source=source)
     return made
 
@@ -220,19 +220,6 @@ def forget(recipient: Recipient, *, at: datetime, by: User | None) -> None:
     )
 
 
-def pass_on(users: Iterable[int], *, at: datetime) -> None:
-    """State what is known of these LINE users' friendship on the numbers linked to them.
-
-    For who learns of many at once; LINE's own events are passed on by `friendship`.
-    """
-    links = list(open_links().filter(user_recipient__in=list(users)))
-    pks = {pk for one in links for pk in (one.phone_recipient_id, one.user_recipient_id)}
-    rows = Recipient.objects.filter(pk__in=pks).order_by("pk").select_for_update()
-    people = {row.pk: row for row in rows}
-    still = open_links().filter(pk__in=[one.pk for one in links])
-    _state(still, people, at=at)
-
-
 def _locked(
     phone: Recipient, user: Recipient, *, are_usable: bool = True
 ) -> tuple[Recipient, Recipient]:
@@ -286,41 +273,21 @@ def _settle_same(phone: Recipient, user: Recipient, *, by: User | None, at: date
     ).update(settled_at=at, settled_by=by, is_linked=True)
 
 
-def _state(links: Iterable[Link], people: dict[int, Recipient], *, at: datetime) -> None:
-    """Say of numbers what is known of their LINE users, where that is newer or more careful."""
-    entries, changed = [], []
-    for one in links:
-        phone, user = people[one.phone_recipient_id], people[one.user_recipient_id]
-        if user.friend_observed_at is None:
-            continue
-        statement = consent.Statement(
-            source=Source(user.friend_source),
-            # What was known before the number was this person's is true of them since then.
-            observed_at=max(user.friend_observed_at, phone.phone_since or user.friend_observed_at),
-            is_dated=True,
-            told_at=at,
-            reference=f"link:{one.pk}",
-        )
-        if entry := stated(phone, user.friend_status, statement):
-            entries.append(entry)
-            changed.append(phone)
-    ConsentRecord.objects.bulk_create(entries)
-    Recipient.objects.bulk_update(changed, _FRIEND_FIELDS)
-
-
-def stated(phone: Recipient, value: str, statement: consent.Statement) -> ConsentRecord | None:
-    """Set a friend status on a locked row where it may be, and return its unsaved ledger entry."""
-    decision = consent.judge(
-        value,
-        held=phone.friend_status,
-        held_observed_at=phone.friend_observed_at,
-        statement=statement,
+def _state(link: Link, phone: Recipient, user: Recipient, *, at: datetime) -> None:
+    """Say of the number what is known of its LINE user, where that is newer or more careful."""
+    known = user.ledger.filter(subject=consent.FRIEND).order_by("-pk").first()
+    if known is None:
+        return
+    statement = consent.Statement(
+        source=Source(known.source),
+        observed_at=known.observed_at,
+        is_dated=known.is_dated,
+        told_at=at,
+        reference=f"link:{link.pk}",
     )
-    if decision is not consent.Decision.APPLY:
-        return None
-    entry = consent.entry(phone, consent.FRIEND, value, statement)
-    consent.assign(phone, consent.FRIEND, value, statement)
-    return entry
+    if entry := consent.stated(phone, known.value, statement):
+        entry.save(force_insert=True)
+        phone.save(update_fields=consent.FRIEND_FIELDS)
 
 
 def _audit(action: str, link: Link, *, by: User | None, at: datetime, **facts: str) -> None:

@@ -139,7 +139,7 @@ def keep_refusals(job: RecipientImport) -> None:
         )
         cursor.execute(
             "DROP TABLE IF EXISTS import_row, import_refusal, import_held, import_inherited,"
-            " import_repeat, import_several, import_elsewhere"
+            " import_repeat, import_several, import_elsewhere, import_linked"
         )
 
 

@@ -132,7 +132,11 @@ class _Upsert:
             """
             SELECT count(*) FROM (
                 SELECT 1 FROM recipients_recipient
-                WHERE id IN (SELECT id FROM import_held WHERE is_changed)
+                WHERE id IN (
+                    SELECT id FROM import_held WHERE is_changed
+                    UNION ALL SELECT link.phone_recipient_id FROM recipients_link link
+                    JOIN import_held held ON held.id = link.user_recipient_id
+                    WHERE held.friend_does = 'apply' AND link.ended_at IS NULL)
                 ORDER BY id FOR UPDATE
             ) locked
             """
@@ -308,7 +312,9 @@ class _Upsert:
             self._insert_people()
         self._do(ledger_sql.STATEMENTS)
         self._update_people()
-        self._spread_consent()
+        if self._facts["has_siblings"]:
+            self._do(spreading.to_other_accounts(_CONSENT_DOES))
+        self._do(spreading.TO_LINKED)
         self._do(
             """
             INSERT INTO recipients_importedperson (recipient_import_id, recipient_id)
@@ -375,10 +381,6 @@ class _Upsert:
             WHERE held.is_changed AND person.id = held.id
             """
         )
-
-    def _spread_consent(self) -> None:
-        if self._facts["has_siblings"]:
-            self._do(spreading.sql(_CONSENT_DOES))
 
     def _do(self, sql: str, **more: Any) -> int:
         with connection.cursor() as cursor:

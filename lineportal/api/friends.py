@@ -16,7 +16,7 @@ from lineportal.accounts import access
 from lineportal.accounts.models import OfficialAccount
 from lineportal.api.fields import user_of
 from lineportal.api.resource import Resource
-from lineportal.sending import followers, friend_figures
+from lineportal.sending import followers, friend_counts, friend_figures
 from lineportal.sending.models import FriendSync
 
 
@@ -31,11 +31,25 @@ class FriendDayOut(serializers.Serializer[Any]):
     net = serializers.IntegerField()
 
 
+class LineDayOut(serializers.Serializer[Any]):
+    day = serializers.DateField(help_text="Of LINE's, which is UTC+9's.")
+    followers = serializers.IntegerField(help_text="Ever; those who blocked or left LINE too.")
+    targeted_reaches = serializers.IntegerField()
+    blocks = serializers.IntegerField()
+    friends = serializers.IntegerField(help_text="Followers without those who block.")
+    our_friends = serializers.IntegerField()
+    our_blockers = serializers.IntegerField()
+    friends_difference = serializers.IntegerField(help_text="Ours less LINE's.")
+    blocks_difference = serializers.IntegerField(help_text="Ours less LINE's.")
+    meaning = serializers.CharField()
+
+
 class FriendsOut(serializers.Serializer[Any]):
     friends = serializers.IntegerField()
     blockers = serializers.IntegerField()
     block_percent = serializers.FloatField(allow_null=True)
     days = FriendDayOut(many=True)
+    line_counts = LineDayOut(many=True, help_text="The days that LINE counted, the newest first.")
 
 
 class FriendsIn(serializers.Serializer[Any]):
@@ -74,7 +88,14 @@ class FriendSyncs(Resource, viewsets.GenericViewSet[FriendSync]):
         given.is_valid(raise_exception=True)
         account = self._account(request, slug)
         told = friend_figures.of(account, days=given.validated_data["days"], at=timezone.now())
-        return Response(FriendsOut(told).data)
+        shown = {
+            "friends": told.friends,
+            "blockers": told.blockers,
+            "block_percent": told.block_percent,
+            "days": told.days,
+            "line_counts": friend_counts.beside(account, told),
+        }
+        return Response(FriendsOut(shown).data)
 
     @extend_schema(responses=FriendSyncOut)
     def retrieve(self, request: Request, slug: str) -> Response:

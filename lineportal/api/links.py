@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.db import transaction
 from django.db.models import QuerySet
@@ -20,7 +20,7 @@ from lineportal.api.resource import Resource
 from lineportal.conversations import linking as talks
 from lineportal.sending import policies
 from recipients import intake, link_codes, link_files, linking
-from recipients.models import Link, Recipient, Source
+from recipients.models import Link, LinkConflict, Recipient, Source
 
 
 class LinkOut(serializers.ModelSerializer[Link]):
@@ -41,6 +41,17 @@ class LinkOut(serializers.ModelSerializer[Link]):
         if link.account_id not in kept:
             kept[link.account_id] = policies.of(link.account_id).link_days
         return linking.is_stale(link, at=timezone.now(), days=kept[link.account_id])
+
+
+class LinkConflictOut(serializers.ModelSerializer[LinkConflict]):
+    account = serializers.SlugRelatedField[Any](slug_field="slug", read_only=True)
+
+    class Meta:
+        model = LinkConflict
+        fields = (
+            "id", "account", "phone_recipient", "user_recipient", "source", "arose_at",
+            "settled_at", "is_linked",
+        )  # fmt: skip
 
 
 class LinkIn(serializers.Serializer[Any]):
@@ -135,3 +146,17 @@ class Links(
         response = Response(LinkCodeOut(answer).data, status=status.HTTP_201_CREATED)
         response["Cache-Control"] = "no-store"
         return response
+
+
+class LinkConflicts(Resource, mixins.ListModelMixin, viewsets.GenericViewSet[LinkConflict]):
+    """What was proven in the chat while another link stands; people decide it in the console."""
+
+    scope = "recipients"
+    serializer_class = LinkConflictOut
+    filterset_fields: ClassVar = {"account__slug": ["exact"], "settled_at": ["isnull"]}
+    queryset = LinkConflict.objects.none()
+
+    def get_queryset(self) -> QuerySet[LinkConflict]:
+        user = user_of(self.request)
+        access.require(user, linking.VIEW_CONFLICT)
+        return access.limited(LinkConflict.objects.select_related("account"), user)

@@ -17,10 +17,11 @@ from django.utils.translation import gettext as _
 from lineportal.accounts import access
 from lineportal.accounts.models import OfficialAccount
 from lineportal.console.base import REFUSALS, user_of
-from lineportal.sending import followers, friend_figures
+from lineportal.sending import followers, friend_counts, friend_figures
 from lineportal.sending.models import FriendSync
 
 VIEW = "recipients.view_recipient"
+SHOWN = 7  # days of LINE's own counts
 _HEIGHT, _WIDTH = 120, 720  # of the chart, in its own units
 
 
@@ -70,6 +71,7 @@ def _show(request: HttpRequest, site: AdminSite, *, status: int = 200) -> HttpRe
             "figures": figures,
             "bars": _bars(figures),
             "newest_first": [*reversed(figures.days)],
+            "beside": friend_counts.beside(account, figures)[:SHOWN],
             "sync": syncs.first(),
             "may_sync": access.may(user, followers.SYNC, account),
         }

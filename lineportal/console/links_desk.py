@@ -20,9 +20,10 @@ from recipients.models import LinkConflict, Recipient
 
 @admin.register(LinkConflict)
 class LinkConflictDesk(Desk):
-    view_permission = "recipients.view_linkconflict"
+    view_permission = linking.VIEW_CONFLICT
     list_display = ("number", "phone", "user", "account", "arose_at", "settled_at")
     list_filter = (("account", AccountFilter),)
+    list_before_template = "console/links_head.html"
     ordering = ("-id",)
     list_select_related = ("account", "phone_recipient", "user_recipient")
     fields = ("account", "phone", "user", "source", "arose_at", "settled_at", "settled_by",

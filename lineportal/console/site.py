@@ -11,6 +11,7 @@ from lineportal.console import (
     conversation_page,
     conversations_desk,
     friends_page,
+    link_file_page,
     review_desk,
     template_thread,
 )
@@ -27,5 +28,6 @@ class ConsoleSite(UnfoldAdminSite):  # type: ignore[misc]
             *conversation_page.urls(self),
             *conversation_files.urls(self),
             *friends_page.urls(self),
+            *link_file_page.urls(self),
             *super().get_urls(),
         ]

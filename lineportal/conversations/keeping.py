@@ -10,7 +10,7 @@ from datetime import datetime
 from django.db import connection
 
 from lineportal.conversations import fetching
-from lineportal.conversations.models import ChatMessage, Conversation, Media, Progress
+from lineportal.conversations.models import ChatMessage, Conversation, LinkOffer, Media, Progress
 from recipients.models import Recipient
 
 # An answer that may still go out, or that a person may send again, keeps what it says.
@@ -39,6 +39,7 @@ def forget(recipient: Recipient, *, at: datetime) -> None:
     talk.messages.filter(progress=Progress.WAITING).update(
         progress=Progress.FAILED, detail=ERASED, ended_at=at, next_at=None, leased_until=None
     )
+    talk.link_offers.all().delete()
     with connection.cursor() as cursor:
         cursor.execute(
             f"""
@@ -108,6 +109,16 @@ def empty_names(
         )
         ids = [pk for (pk,) in cursor.fetchall()]
     return len(ids), max(ids) if len(ids) == batch else None
+
+
+def drop_offers(account_id: int, *, until: datetime, most: int) -> int:
+    """Delete addresses for linking that were asked for before `until`; return how many.
+
+    One that waits for its token may still be given.
+    """
+    old = LinkOffer.objects.filter(conversation__account=account_id, asked_at__lt=until)
+    page = old.exclude(state=LinkOffer.State.WAITING).order_by("pk")[:most]
+    return LinkOffer.objects.filter(pk__in=list(page.values_list("pk", flat=True))).delete()[0]
 
 
 def drop_files(

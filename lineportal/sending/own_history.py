@@ -110,7 +110,7 @@ def switched_on(policy: Policy, *, category: str) -> list[str]:
 
 
 def rules_version(policy: Policy, *, category: str) -> str:
-    """Return the version of all rules: that of those about the person, and which of these are on.
+    """Return the version of the rules about the person, and which of these are on.
 
     It is kept on each message, so that it can be told later what was asked.
     """

@@ -23,11 +23,15 @@ from lineportal.sending import forgetting
 from lineportal.sending.models import Retention
 from lineportal.sending.models.retention import LONGEST, SHORTEST
 from lineportal.sending.statuses import Status
+from recipients import link_codes
 from recipients.intake import Invalid
 
 CHANGE = "accounts.manage_accounts"
 FIELDS = tuple(SHORTEST)
 BATCH = 5_000  # rows
+# Codes, nonces and addresses for linking, after the moment from which nobody can use them. No
+# account keeps them for longer: they are secrets that prove nothing any more.
+LINK_PROOFS_DAYS = 30
 
 # What may still be sent, or waits for a person's decision that may send it again.
 _OPEN = [Status.QUEUED.value, Status.SENDING.value, Status.UNCERTAIN.value]
@@ -95,6 +99,7 @@ def batches(*, at: datetime, account: OfficialAccount | None = None) -> Iterator
             days = getattr(kept, name)
             if days is not None:
                 yield from _kind(account_id, name, days, at=at)
+        yield from _kind(account_id, "link_proofs", LINK_PROOFS_DAYS, at=at)
 
 
 def _kind(account_id: int, name: str, days: int, *, at: datetime) -> Iterator[Emptied]:
@@ -275,6 +280,12 @@ def _media(account_id: int, after: int, until: datetime, at: datetime) -> _Page:
     return _Page(*keeping.drop_files(account_id, after, until, at, batch=100))
 
 
+def _link_proofs(account_id: int, _after: int, until: datetime, _at: datetime) -> _Page:
+    rows = link_codes.drop_old(account_id, until=until, most=BATCH)
+    rows += keeping.drop_offers(account_id, until=until, most=BATCH)
+    return _Page(rows, 0 if rows >= BATCH else None)
+
+
 _Step = Callable[[int, int, datetime, datetime], _Page]
 _STEPS: dict[str, tuple[_Step, ...]] = {
     "message_values": (_messages, _campaign_rows),
@@ -284,4 +295,5 @@ _STEPS: dict[str, tuple[_Step, ...]] = {
     "delivery_events": (_events,),
     "conversation": (_words, _names),
     "media": (_media,),
+    "link_proofs": (_link_proofs,),
 }

@@ -31,6 +31,9 @@ from recipients import purposes
 from recipients.models import (
     ImportedPerson,
     ImportRefusal,
+    Link,
+    LinkCode,
+    LinkConflict,
     Reachability,
     Recipient,
     Suppression,
@@ -122,6 +125,12 @@ def gather(recipient: Recipient, *, at: datetime) -> dict[str, Any]:
         "marketing_opt_outs": _rows(
             recipient.opt_outs.order_by("id"), "purpose", "opted_out_at", "source", "ended_at"
         ),
+        "links": _links(recipient, own),
+        "links_to_decide": _links_to_decide(recipient, own),
+        "link_codes": _rows(
+            LinkCode.objects.filter(_sides(recipient)).order_by("id"),
+            "issued_at", "expires_at", "ended_at",
+        ),
         "reachability": _rows(Reachability.objects.filter(recipient=recipient), "reached_at"),
         "suppressions": _suppressions(recipient, own),
         "imports": _imports(recipient, own),
@@ -195,6 +204,53 @@ def _consent_history(recipient: Recipient, own: _Own) -> list[dict[str, Any]]:
         file = record.pop("file")
         record[CONTENT] = base64.b64encode(file).decode() if file else ""
     return records
+
+
+def _sides(recipient: Recipient) -> Q:
+    return Q(phone_recipient=recipient) | Q(user_recipient=recipient)
+
+
+def _links(recipient: Recipient, own: _Own) -> list[dict[str, Any]]:
+    """Return with which other records the person's was linked; what those hold is not in it.
+
+    A link is what we were told, and numbers get new owners: who owns this record has not shown
+    that the other one is theirs too.
+    """
+    return [
+        {
+            **_columns(link, ("linked_at", "confirmed_at")),
+            "told_by": link.get_source_display(),
+            "how_it_is_known": own.text(link.evidence),
+            "ended_at": link.ended_at,
+            "ended_because": link.get_end_reason_display(),
+            "other_record": _other_record(link, recipient),
+        }
+        for link in Link.objects.filter(_sides(recipient)).order_by("id")
+    ]
+
+
+def _links_to_decide(recipient: Recipient, own: _Own) -> list[dict[str, Any]]:
+    return [
+        {
+            **_columns(conflict, ("arose_at", "settled_at", "is_linked")),
+            "told_by": conflict.get_source_display(),
+            "how_it_is_known": own.text(conflict.evidence),
+            "other_record": _other_record(conflict, recipient),
+        }
+        for conflict in LinkConflict.objects.filter(_sides(recipient)).order_by("id")
+    ]
+
+
+def _other_record(link: Link | LinkConflict, recipient: Recipient) -> str:
+    if link.phone_recipient_id == recipient.pk:
+        return _(
+            "Our record %(number)d is of a LINE user. To have what it holds, ask us for it in the"
+            " chat of that LINE user."
+        ) % {"number": link.user_recipient_id}
+    return _(
+        "Our record %(number)d is of a phone number. To have what it holds, ask us for it and show"
+        " that the number is yours."
+    ) % {"number": link.phone_recipient_id}
 
 
 def _suppressions(recipient: Recipient, own: _Own) -> list[dict[str, Any]]:

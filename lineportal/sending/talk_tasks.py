@@ -5,7 +5,16 @@ from __future__ import annotations
 from procrastinate.contrib.django import app
 
 from lineportal.conversations import answers, fetching, media_store, posting
-from lineportal.sending import asking_quota, clock, followers, media_fetch, naming, quota, talker
+from lineportal.sending import (
+    asking_quota,
+    clock,
+    followers,
+    friend_counts,
+    media_fetch,
+    naming,
+    quota,
+    talker,
+)
 from lineportal.sending.tasks import in_database, places, roads
 
 
@@ -58,6 +67,20 @@ async def seed_quotas(timestamp: int) -> None:
     """Wake the asking on the roads on which campaigns to friends run."""
     for road_id in await in_database(quota.roads):
         await in_database(quota.wake, road_id)
+
+
+@app.task(name=friend_counts.ASK)
+async def ask_friend_counts(road_id: int) -> None:
+    """Ask LINE how many friends it counted on the days that we do not know yet."""
+    await friend_counts.ask(road_id, roads, in_database)
+
+
+@app.periodic(cron="25 * * * *")
+@app.task(name="lineportal.seed_friend_counts", queueing_lock="seed_friend_counts")
+async def seed_friend_counts(timestamp: int) -> None:
+    """Wake the asking on every road on which LINE counts friends."""
+    for road_id in await in_database(friend_counts.roads):
+        await in_database(friend_counts.wake, road_id)
 
 
 @app.task(name=fetching.FETCH)

@@ -5,13 +5,14 @@ https://developers.line.biz/en/reference/messaging-api/
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
 from urllib.parse import parse_qs
 
 from lineportal.simulator.calls import Answer, Call, Refused
 from lineportal.simulator.channels import TOKEN_SECONDS, is_web_address
-from lineportal.simulator.clock import day, month, written
+from lineportal.simulator.clock import DAY, day, month, written
 
 
 def issue_token(call: Call) -> Answer:
@@ -52,6 +53,26 @@ def count(kind: str) -> Callable[[Call], Answer]:
         return 200, {"status": "ready", "success": call.caller.delivered[kind, date]}
 
     return counted
+
+
+def followers(call: Call) -> Answer:
+    """Count who follows and who blocks; of every day that is over as they are now."""
+    date = call.request.query.get("date", day(call.at - DAY))
+    if not _is_date(date):
+        raise Refused(400, "The value for the 'date' parameter is invalid")
+    if date >= day(call.at):
+        return 200, {"status": "unready"}
+    statuses = Counter(
+        person.friend_status_for(call.caller.id)
+        for person in call.world.people
+        if not person.deleted
+    )
+    return 200, {
+        "status": "ready",
+        "followers": statuses["friend"] + statuses["blocked"],
+        "targetedReaches": statuses["friend"],
+        "blocks": statuses["blocked"],
+    }
 
 
 def quota(call: Call) -> Answer:

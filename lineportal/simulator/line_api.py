@@ -52,6 +52,7 @@ ENDPOINTS = (
     Endpoint("GET", "/v2/bot/profile/{user_id}", users.profile),
     Endpoint("POST", "/v2/bot/user/{user_id}/linkToken", users.link_token),
     Endpoint("GET", "/v2/bot/followers/ids", users.followers),
+    Endpoint("GET", "/v2/bot/insight/followers", account.followers),
     Endpoint("GET", f"{_WEBHOOK}/endpoint", account.get_webhook, rate=(1_000, _MINUTE)),
     Endpoint("PUT", f"{_WEBHOOK}/endpoint", account.set_webhook, rate=(1_000, _MINUTE)),
     Endpoint("POST", f"{_WEBHOOK}/test", account.test_webhook, rate=(60, _HOUR)),

@@ -121,6 +121,41 @@ def test_a_message_is_validated_without_being_sent() -> None:
     assert down.problem == "LINE did not answer the question; ask again later."
 
 
+@pytest.mark.parametrize(
+    ("body", "counted", "is_final"),
+    [
+        ({"status": "ready", "followers": 7620, "targetedReaches": 5848, "blocks": 237},
+         (7620, 5848, 237), True),
+        ({"status": "unready"}, (None, None, None), False),
+        ({"status": "out_of_service"}, (None, None, None), True),
+    ],
+)  # fmt: skip
+def test_lines_count_of_friends_is_read(
+    body: Any, counted: tuple[int | None, ...], is_final: bool
+) -> None:
+    day = date(2026, 11, 24)
+    told = asked(
+        lambda line, s: line.friend_count(s, day=day),
+        {**ANSWERS, "/insight/followers": (200, body)},
+    )
+
+    assert (told.followers, told.targeted_reaches, told.blocks) == counted
+    assert (told.is_final, told.problem) == (is_final, "")
+
+
+@pytest.mark.parametrize(
+    "answer", [(200, {"status": "ready", "followers": -1}), (200, {"status": "?"}), (503, {})]
+)
+def test_a_count_of_friends_that_cannot_be_read_is_none(answer: tuple[int, Any]) -> None:
+    day = date(2026, 11, 24)
+    told = asked(
+        lambda line, s: line.friend_count(s, day=day), {**ANSWERS, "/insight/followers": answer}
+    )
+
+    assert told.problem
+    assert not told.is_final
+
+
 def test_quota_bot_and_webhook_are_read() -> None:
     quota = asked(lambda line, s: line.quota(s), ANSWERS)
     no_limit = {**ANSWERS, "/message/quota": (200, {"type": "none"})}

@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import CommandError, call_command
 from django.test import Client
 
-from lineportal.accounts.models import OfficialAccount
+from lineportal.accounts.models import AccountScope, OfficialAccount
+from lineportal.console import link_file_page
 from recipients import link_codes, linking
 from recipients.models import Link, LinkConflict, Recipient, Source
 from tests import factories
@@ -195,3 +197,81 @@ def test_people_decide_in_the_console(account: OfficialAccount) -> None:
 
     assert LinkConflict.objects.get().is_linked is True
     assert Link.objects.get(ended_at=None).user_recipient == ben
+
+
+def upload(client: Client, account: OfficialAccount, text: str, **more: str) -> Any:
+    file = SimpleUploadedFile("links.csv", text.encode())
+    return client.post("/links/file/", {"account": account.pk, "upload": file, **more}, follow=True)
+
+
+def test_a_file_is_tried_and_then_taken_in_the_console(account: OfficialAccount) -> None:
+    client = logged_in("sender")
+    text = f"phone,line_user_id\n0812300001,{talk.ANNA}\n"
+
+    assert "/links/file/" in client.get("/recipients/linkconflict/").content.decode()
+    tried = upload(client, account, text, is_dry_run="on").content.decode()
+    assert "1 would be linked, 0 are known" in tried
+    assert not Recipient.objects.exists()
+    assert "1 linked, 0 known before" in upload(client, account, text).content.decode()
+    assert "0 linked, 1 known before" in upload(client, account, text).content.decode()
+
+    assert Link.objects.get().user_recipient.line_user_id == talk.ANNA
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (f"phone,line_user_id\n0812300001,{talk.ANNA}\n12,{talk.BEN}\n", "row 3, column A"),
+        ("phone\n0812300001\n", "no column"),
+        ("phone,line_user_id\n" + ",\n0812300001," * 3, "Nothing was linked"),
+        ("", "empty"),
+    ],
+)
+def test_a_bad_file_changes_nothing_and_says_why(
+    account: OfficialAccount, text: str, says: str
+) -> None:
+    answer = upload(logged_in("sender"), account, text)
+
+    assert answer.status_code == 400
+    assert says in answer.content.decode()
+    assert not Recipient.objects.exists()
+
+
+def test_a_file_that_is_too_long_for_a_page_is_not_begun(
+    account: OfficialAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(link_file_page, "MOST_ROWS", 1)
+    text = f"phone,line_user_id\n0812300001,{talk.ANNA}\n0812300002,{talk.BEN}\n"
+
+    answer = upload(logged_in("sender"), account, text)
+
+    assert "more than 1 rows" in answer.content.decode()
+    assert not Recipient.objects.exists()
+
+
+def test_who_may_not_link_uploads_nothing(account: OfficialAccount) -> None:
+    text = f"phone,line_user_id\n0812300001,{talk.ANNA}\n"
+    auditor, sender = logged_in("auditor"), factories.user("sender")
+    other = factories.account("other-shop", channel="1650000009")
+    AccountScope.objects.create(user=sender).accounts.set([other])
+    client = Client()
+    client.force_login(sender)
+
+    assert upload(auditor, account, text).status_code == 403
+    assert "/links/file/" not in auditor.get("/recipients/linkconflict/").content.decode()
+    assert upload(client, account, text).status_code == 400
+    assert not Recipient.objects.exists()
+
+
+def test_the_api_lists_what_people_have_to_decide(account: OfficialAccount) -> None:
+    phone, anna = linked.by_phone(account), linked.by_user(account)
+    conflict = linking.keep_conflict(phone, anna, at=datetime.now(UTC), source=Source.LINE)
+    api = Api(factories.user("auditor"))
+
+    [found] = api.get("link-conflicts/?settled_at__isnull=true").json()["results"]
+    assert (found["id"], found["phone_recipient"], found["user_recipient"]) == (
+        conflict.pk, phone.pk, anna.pk,
+    )  # fmt: skip
+    assert talk.ANNA not in str(found)
+    assert api.get("link-conflicts/?settled_at__isnull=false").json()["results"] == []
+    assert api.get("link-conflicts/?account__slug=other-shop").json()["results"] == []

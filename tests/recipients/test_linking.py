@@ -166,15 +166,15 @@ def test_linking_does_not_loosen_what_is_newer() -> None:
     assert phone.friend_status == FriendStatus.BLOCKED
 
 
-def test_friendship_learned_elsewhere_can_be_passed_on() -> None:
+def test_an_undated_word_of_the_user_does_not_lift_the_numbers_block() -> None:
     account = factories.account()
-    phone, user = linked.by_phone(account), linked.by_user(account)
-    link(phone, user)
-    Recipient.objects.filter(pk=user.pk).update(
-        friend_status="blocked", friend_observed_at=NOON + timedelta(hours=1)
+    phone = linked.by_phone(account, friend_status="blocked")
+    stranger = intake.Details(line_user_id=ANNA, friend_status="friend")
+    user = intake.add(
+        account, stranger, by=factories.superuser(), at=NOON + MINUTE, source=Source.IMPORT
     )
 
-    linking.pass_on([user.pk], at=NOON + timedelta(hours=2))
+    link(phone, user, at=NOON + 2 * MINUTE)
 
     phone.refresh_from_db()
     assert phone.friend_status == FriendStatus.BLOCKED

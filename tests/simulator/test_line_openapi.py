@@ -48,7 +48,7 @@ def merged() -> Any:
     """All calls in one document."""
     whole = document("messaging-api.yml")
     del whole["security"]  # else headers that this test sends would be left out at times
-    for name in ("pnp-templated.yml", "channel-access-token.yml"):
+    for name in ("pnp-templated.yml", "insight.yml", "channel-access-token.yml"):
         more = document(name)
         whole["paths"] |= more["paths"]
         schemas = more["components"]["schemas"]
@@ -138,7 +138,7 @@ def make_right(case: Any, line: Line, data: st.DataObject) -> None:
     if name in ("pushMessage", "multicast", "pushMessagesByPhone", "pushTemplatedMessagesByPhone"):
         body["customAggregationUnits"] = data.draw(named)
         body["notificationDisabled"] = data.draw(st.booleans())
-    if "/delivery/" in case.operation.path:
+    if "/delivery/" in case.operation.path or name == "getNumberOfFollowers":
         case.query = {"date": data.draw(days)}
     elif name in ("getFollowers", "getAggregationUnitNameList"):
         case.query = {"limit": data.draw(st.integers(1, 100))}

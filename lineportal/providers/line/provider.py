@@ -151,6 +151,10 @@ class LineProvider(Provider):
         """Return a page of friends' user ids; `start` is the `next` of the page before."""
         return await reads.followers(self._line, session, start=start, limit=limit)
 
+    async def friend_count(self, session: aiohttp.ClientSession, *, day: date) -> told.FriendCount:
+        """Return LINE's own counts of followers and blocks of a day of LINE's (UTC+9)."""
+        return await reads.friend_count(self._line, session, day)
+
     async def quota(self, session: aiohttp.ClientSession) -> told.Quota:
         """Return the month's quota of messages, and about how much of it is used."""
         return await reads.quota(self._line, session)

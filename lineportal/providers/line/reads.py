@@ -91,6 +91,31 @@ async def followers(
     )  # fmt: skip
 
 
+async def friend_count(line: Line, session: aiohttp.ClientSession, day: date) -> told.FriendCount:
+    """Return how many followed and blocked by the end of a day of LINE's, which is UTC+9's."""
+
+    def read(said: dict[str, Any], request_id: str) -> told.FriendCount:
+        match said["status"]:
+            case "ready":
+                return told.FriendCount(
+                    followers=told.number(said["followers"]),
+                    targeted_reaches=told.number(said["targetedReaches"]),
+                    blocks=told.number(said["blocks"]),
+                    is_final=True,
+                    request_id=request_id,
+                )
+            case "unready" | "out_of_service" as status:
+                return told.FriendCount(is_final=status == "out_of_service", request_id=request_id)
+            case _:
+                raise ValueError("status")
+
+    params = {"date": day.strftime("%Y%m%d")}
+    return await _get(
+        line, session, "friend_count", "/v2/bot/insight/followers", told.FriendCount, read,
+        params=params,
+    )  # fmt: skip
+
+
 async def quota(line: Line, session: aiohttp.ClientSession) -> told.Quota:
     """Return the month's limit and what is used of it; LINE counts the latter roughly."""
 

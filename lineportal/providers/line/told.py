@@ -56,6 +56,20 @@ class Followers(Told):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FriendCount(Told):
+    """A day's counts; all None: LINE has none of that day and, if `is_final`, never will.
+
+    `followers`: who ever added the account, also if they blocked it later or left LINE;
+    `targeted_reaches`: whom a message by age, sex or region would reach; `blocks`: who blocks it.
+    """
+
+    followers: int | None = None
+    targeted_reaches: int | None = None
+    blocks: int | None = None
+    is_final: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Quota(Told):
     """The month's messages: at most `limit` (None: any number), about `used` of them gone."""
 

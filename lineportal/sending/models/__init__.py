@@ -18,6 +18,7 @@ from lineportal.sending.models.counting import (
 )
 from lineportal.sending.models.followers import FriendSync
 from lineportal.sending.models.forwarding import BotAnswer, Forward, Forwarding, ForwardState
+from lineportal.sending.models.friend_count import FriendCount
 from lineportal.sending.models.inbox import Polling, WebhookDelivery, WebhookEvent
 from lineportal.sending.models.message import Attempt, Lease, Message, RequestKey
 from lineportal.sending.models.quota import Quota
@@ -36,6 +37,7 @@ __all__ = [
     "Forward",
     "ForwardState",
     "Forwarding",
+    "FriendCount",
     "FriendSync",
     "Incident",
     "IncidentCode",

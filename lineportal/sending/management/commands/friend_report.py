@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from lineportal.sending import clock, friend_figures
+from lineportal.sending import clock, friend_counts, friend_figures
 from lineportal.sending.management import given
 
 
@@ -18,7 +18,8 @@ class Command(BaseCommand):
     def handle(self, *, account: str, days: int, **options: Any) -> None:
         if not 1 <= days <= friend_figures.MOST_DAYS:
             raise CommandError(f"--days is from 1 to {friend_figures.MOST_DAYS}.")
-        figures = friend_figures.of(given.account(account), days=days, at=clock.now())
+        of = given.account(account)
+        figures = friend_figures.of(of, days=days, at=clock.now())
         self.stdout.write("day         friends      new  unblocked  blocked     left")
         for day in figures.days:
             self.stdout.write(
@@ -27,3 +28,9 @@ class Command(BaseCommand):
             )
         percent = "-" if figures.block_percent is None else f"{figures.block_percent} %"
         self.stdout.write(f"{figures.friends:,} friends, {figures.blockers:,} blocked ({percent}).")
+        for told in friend_counts.beside(of, figures)[:1]:
+            self.stdout.write(
+                f"LINE on {told.day}: {told.friends:,} friends ({told.friends_difference:+,} with"
+                f" us), {told.blocks:,} blocked ({told.blocks_difference:+,} with us)."
+                f" {told.meaning}"
+            )
