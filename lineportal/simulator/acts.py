@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import base64
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from lineportal.simulator import conversation
 from lineportal.simulator.channels import Channel
+from lineportal.simulator.events import Place
 from lineportal.simulator.given import Fields, NotUsable
 from lineportal.simulator.people import Person
 from lineportal.simulator.world import World
 
 LONGEST_TEXT = 10_000  # characters a person may write
+LONGEST_NAME = 200  # characters of a file's name or a place
 LONGEST_DATA = 300  # characters of postback data
 
 
@@ -77,6 +81,35 @@ def _send_picture(world: World, person: Person, given: Fields, at: float) -> Non
     conversation.send_picture(world.delivery, person, _channel(world, given), at)
 
 
+def _send_file(world: World, person: Person, given: Fields, at: float) -> None:
+    name = _text(given, "name", LONGEST_NAME)
+    try:
+        data = base64.b64decode(given.text("data"), validate=True)
+    except ValueError:
+        raise NotUsable('"data" is the file in base64.') from None
+    conversation.send_file(world.delivery, person, _channel(world, given), data, name, at)
+
+
+def _send_sticker(world: World, person: Person, given: Fields, at: float) -> None:
+    sticker = given.text("sticker")
+    conversation.send_sticker(world.delivery, person, _channel(world, given), sticker, at)
+
+
+def _send_place(world: World, person: Person, given: Fields, at: float) -> None:
+    place = Place(
+        title=given.text("title")[:LONGEST_NAME],
+        address=given.text("address")[:LONGEST_NAME],
+        latitude=_degrees(given, "latitude", 90),
+        longitude=_degrees(given, "longitude", 180),
+    )
+    conversation.send_place(world.delivery, person, _channel(world, given), place, at)
+
+
+def _edit(world: World, person: Person, given: Fields, at: float) -> None:
+    text = _text(given, "text", LONGEST_TEXT)
+    conversation.edit(world.delivery, person, given.text("message_id"), text, at)
+
+
 def _press(world: World, person: Person, given: Fields, at: float) -> None:
     data, words = _text(given, "data", LONGEST_DATA), given.text("display_text")
     conversation.press(world.delivery, person, _channel(world, given), data, words, at)
@@ -106,6 +139,10 @@ ACTS: dict[str, Act] = {
     "unfollow": Act(_block),
     "say": Act(_say, ("text",)),
     "send_picture": Act(_send_picture),
+    "send_file": Act(_send_file, ("name", "data")),
+    "send_sticker": Act(_send_sticker, ("sticker",)),
+    "send_place": Act(_send_place, ("title", "address", "latitude", "longitude")),
+    "edit": Act(_edit, ("message_id", "text")),
     "press": Act(_press, ("data", "display_text")),
     "link": Act(_link, ("link_token", "nonce")),
     "unsend": Act(_unsend, ("message_id",)),
@@ -117,6 +154,17 @@ def _text(given: Fields, name: str, most: int) -> str:
     if not 1 <= len(text) <= most:
         raise NotUsable(f'"{name}" is needed, with 1 to {most} characters.')
     return text
+
+
+def _degrees(given: Fields, name: str, most: int) -> float:
+    """Return degrees, which a form sends as text."""
+    try:
+        degrees = float(given.raw(name))
+    except (TypeError, ValueError):
+        degrees = math.inf
+    if not -most <= degrees <= most:
+        raise NotUsable(f'"{name}" is needed, in degrees from -{most} to {most}.')
+    return degrees
 
 
 def _channels(world: World, given: Fields) -> list[Channel]:

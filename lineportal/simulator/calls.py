@@ -11,6 +11,7 @@ from aiohttp import web
 
 from lineportal.simulator.channels import Channel
 from lineportal.simulator.faults import MESSAGES
+from lineportal.simulator.files import File
 from lineportal.simulator.findings import Findings, Problem
 from lineportal.simulator.log import Entry
 from lineportal.simulator.people import Person
@@ -70,8 +71,8 @@ class Call:
         return self.json
 
 
-# Gives (status, body), JSON or the bytes of a picture; awaited where it is a coroutine.
-Answer = tuple[int, dict[str, Any] | bytes]
+# Gives (status, body), JSON or a file; awaited where it is a coroutine.
+Answer = tuple[int, dict[str, Any] | File]
 Act = Callable[[Call], "Answer | Awaitable[Answer]"]
 
 

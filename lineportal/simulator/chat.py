@@ -6,7 +6,7 @@ when somebody looks. Kinds, by sender:
 * "line", LINE's system account: `notice` ("LINE notification message received"),
   `consent_prompt`, `sms_prompt`, `sms_code`, `confirmation`;
 * "account": `message`, whose `message` holds LINE's request;
-* "person": `text`, `image`, `postback`, `unsent`.
+* "person": the kinds in SAID, `postback`, `unsent`.
 
 https://developers.line.biz/en/docs/partner-docs/line-notification-messages/flow-when-receiving-message/
 """
@@ -38,6 +38,8 @@ PHONE_CHANGED = (
     "Your phone number has been changed. Messages to your old number do not reach you any more."
 )
 UNSENT = "You unsent a message."
+# What a person says and can take back: LINE's kinds of message.
+SAID = ("text", "image", "video", "audio", "file", "sticker", "location")
 PROMPTS = ("consent_prompt", "sms_prompt")
 
 _CONTENT_GONE = "(the content is no longer kept)"

@@ -17,10 +17,9 @@ from lineportal.simulator import chat, dialogue, events, reach
 from lineportal.simulator.channels import Channel
 from lineportal.simulator.clock import DAY
 from lineportal.simulator.events import Event
+from lineportal.simulator.files import Files
 from lineportal.simulator.people import KEPT_PER_PERSON, Message, People, Person
 from lineportal.simulator.tokens import LINK_SECONDS, REPLY_SECONDS, OnceTokens
-
-_KEPT_PICTURES = 10_000
 
 Outgoing = Callable[[Channel, Event], None]
 
@@ -47,7 +46,7 @@ class Delivery:
         self._waiting: deque[tuple[Message, Person]] = deque()  # oldest first
         self.replies = OnceTokens(REPLY_SECONDS)
         self.links = OnceTokens(LINK_SECONDS)
-        self.pictures: dict[str, str] = {}  # message id -> channel id, of pictures people sent
+        self.files = Files()
         self.totals = Totals()
 
     def notify(self, message: Message, person: Person | None, channel: Channel) -> bool:
@@ -203,12 +202,6 @@ class Delivery:
     def channel(self, channel_id: str | None) -> Channel | None:
         """Return the channel, None where there is none of this id."""
         return self._channels.get(channel_id or "")
-
-    def keep_picture(self, message_id: str, channel: Channel) -> None:
-        """Remember that the person's picture can be fetched by this channel; the newest only."""
-        self.pictures[message_id] = channel.id
-        if len(self.pictures) > _KEPT_PICTURES:
-            del self.pictures[next(iter(self.pictures))]
 
     def tell(self, channel: Channel, event: Event) -> None:
         """Send an event to the channel's webhook."""

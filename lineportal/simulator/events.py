@@ -6,9 +6,23 @@ import base64
 import hashlib
 import hmac
 import secrets
+from dataclasses import dataclass
 from typing import Any
 
+from lineportal.simulator.files import File
+
 Event = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where something is, in degrees; title and address may be blank."""
+
+    title: str
+    address: str
+    latitude: float
+    longitude: float
+
 
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
@@ -35,7 +49,7 @@ def unfollow(user_id: str, *, at: float) -> Event:
 
 
 def message(user_id: str, content: Event, *, reply_token: str, at: float) -> Event:
-    """Return the event of somebody who wrote, friend or not; `content` is text() or image()."""
+    """Return the event of somebody who said something, such as text() or file()."""
     return {
         "type": "message",
         "message": content,
@@ -55,13 +69,54 @@ def text(message_id: str, words: str) -> Event:
     }
 
 
-def image(message_id: str) -> Event:
-    """Return what a message event holds of a picture; its bytes are asked for by the id."""
+def file(message_id: str, sent: File) -> Event:
+    """Return what a message event holds of a file; its bytes are asked for by the id."""
+    said: Event = {"type": sent.kind, "id": message_id}
+    if sent.kind == "file":
+        return said | {"fileName": sent.name, "fileSize": len(sent.data)}
+    said["contentProvider"] = {"type": "line"}
+    if sent.kind != "image":
+        said["duration"] = 1_000
+    if sent.kind != "audio":
+        said["quoteToken"] = secrets.token_urlsafe(32)
+    return said
+
+
+def sticker(message_id: str, package_id: str, sticker_id: str, keywords: list[str]) -> Event:
+    """Return what a message event holds of a sticker."""
     return {
-        "type": "image",
+        "type": "sticker",
         "id": message_id,
         "quoteToken": secrets.token_urlsafe(32),
-        "contentProvider": {"type": "line"},
+        "packageId": package_id,
+        "stickerId": sticker_id,
+        "stickerResourceType": "STATIC",
+        "keywords": keywords,
+    }
+
+
+def location(message_id: str, place: Place) -> Event:
+    """Return what a message event holds of a place."""
+    named = {"title": place.title, "address": place.address}
+    return {
+        "type": "location",
+        "id": message_id,
+        **{name: words for name, words in named.items() if words},
+        "latitude": place.latitude,
+        "longitude": place.longitude,
+    }
+
+
+def edited(user_id: str, message_id: str, words: str, *, at: float) -> Event:
+    """Return the event of somebody who wrote a message anew.
+
+    LINE's reference has it, LINE's OpenAPI file does not yet.
+    """
+    return {
+        "type": "messageEdited",
+        "message": text(message_id, words),
+        "source": _user(user_id),
+        **_common(at),
     }
 
 

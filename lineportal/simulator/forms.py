@@ -5,10 +5,12 @@ There is no log-in, so the browser of whoever runs the simulator must not be a w
 
 from __future__ import annotations
 
+import base64
 from urllib.parse import parse_qs, urlsplit
 
-from aiohttp import web
+from aiohttp import BodyPartReader, web
 
+from lineportal.simulator.files import LARGEST
 from lineportal.simulator.given import NotUsable
 
 _LARGEST = 64 * 1024
@@ -26,6 +28,8 @@ async def read(request: web.Request) -> dict[str, str]:
     Raises Foreign or NotUsable.
     """
     _refuse_foreign(request)
+    if request.content_type == "multipart/form-data":
+        return await _with_file(request)
     if request.content_type != _TYPE:
         raise NotUsable("Send a form here, as the pages under /phone/ do.")
     raw = b""
@@ -39,6 +43,31 @@ async def read(request: web.Request) -> dict[str, str]:
         raise NotUsable("The form cannot be read; go back and try again.") from None
     given = {name: values[-1].strip() for name, values in fields.items()}
     return {name: value for name, value in given.items() if value}
+
+
+async def _with_file(request: web.Request) -> dict[str, str]:
+    """Return the fields of a form that sends a file, as `name` and `data` in base64."""
+    given: dict[str, str] = {}
+    try:
+        reader = await request.multipart()
+        while isinstance(part := await reader.next(), BodyPartReader):
+            if part.filename:
+                given["name"] = part.filename.strip()
+                given["data"] = base64.b64encode(await _read(part, LARGEST)).decode()
+            elif part.name and len(given) < _MOST_FIELDS:
+                given[part.name] = (await _read(part, _LARGEST)).decode().strip()
+    except (ValueError, AssertionError):  # aiohttp asserts where a part has no end
+        raise NotUsable("The form cannot be read; go back and try again.") from None
+    return {name: value for name, value in given.items() if value}
+
+
+async def _read(part: BodyPartReader, most: int) -> bytes:
+    data = bytearray()
+    while chunk := await part.read_chunk():
+        data += chunk
+        if len(data) > most:
+            raise NotUsable(f"This is too large; send {LARGEST // 1024**2} MB at most.")
+    return bytes(data)
 
 
 def _refuse_foreign(request: web.Request) -> None:

@@ -17,6 +17,7 @@ from aiohttp import web
 from lineportal.simulator import account, sending, two_way, users
 from lineportal.simulator.calls import LARGEST_BODY, Answer, Call, Endpoint, Refused, parsed
 from lineportal.simulator.faults import Fault
+from lineportal.simulator.files import File
 from lineportal.simulator.people import Person
 from lineportal.simulator.world import World
 
@@ -48,6 +49,7 @@ ENDPOINTS = (
     Endpoint("GET", f"{_MESSAGE}/aggregation/info", account.count_units),
     Endpoint("GET", f"{_MESSAGE}/aggregation/list", account.list_units),
     Endpoint("GET", f"{_MESSAGE}/{{message_id}}/content", users.content),
+    Endpoint("GET", f"{_MESSAGE}/{{message_id}}/content/transcoding", users.transcoding),
     Endpoint("GET", "/v2/bot/info", account.bot_info),
     Endpoint("GET", "/v2/bot/profile/{user_id}", users.profile),
     Endpoint("POST", "/v2/bot/user/{user_id}/linkToken", users.link_token),
@@ -202,13 +204,16 @@ class _LineSide:
 
 
 def _response(
-    call: Call, status: int, answer: dict[str, Any] | bytes, headers: dict[str, str]
+    call: Call, status: int, answer: dict[str, Any] | File, headers: dict[str, str]
 ) -> web.Response:
     call.entry.status = status
-    is_picture = isinstance(answer, bytes)
+    if isinstance(answer, File):
+        body, media_type = answer.data, answer.media_type
+    else:
+        body, media_type = json.dumps(answer).encode(), "application/json"
     return web.Response(
         status=status,
-        body=answer if isinstance(answer, bytes) else json.dumps(answer).encode(),
-        content_type="image/png" if is_picture else "application/json",
+        body=body,
+        content_type=media_type,
         headers={"x-line-request-id": call.request_id, **headers},
     )

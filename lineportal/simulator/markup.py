@@ -13,7 +13,7 @@ from typing import Final
 
 # What HTML does not allow in a text, besides the surrogates that encoding replaces.
 _CONTROLS: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-_WITHOUT_END: Final = frozenset({"br", "input", "link", "meta"})
+_WITHOUT_END: Final = frozenset({"br", "img", "input", "link", "meta"})
 
 
 class Html(str):

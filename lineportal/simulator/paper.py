@@ -18,8 +18,8 @@ _TYPES = {"phone.css": "text/css", "phone.js": "text/javascript"}
 _HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; style-src 'self'; style-src-attr 'unsafe-inline'; script-src 'self';"
-        " connect-src 'self'; img-src data:; form-action 'self'; base-uri 'none';"
-        " frame-ancestors 'none'"
+        " connect-src 'self'; img-src 'self' data:; media-src 'self'; form-action 'self';"
+        " base-uri 'none'; frame-ancestors 'none'"
     ),
     # Not no-referrer: browsers would then send our own forms with Origin "null".
     "Referrer-Policy": "same-origin",
@@ -53,6 +53,14 @@ def page(title: str, *inner: Piece, status: int = 200, refresh: str | None = Non
         status=status,
         headers=_HEADERS,
     )
+
+
+def file(data: bytes, media_type: str, *, is_saved: bool) -> web.Response:
+    """Return a file that somebody sent; `is_saved`: no browser opens it."""
+    headers = {**_HEADERS, "Content-Security-Policy": "default-src 'none'; sandbox"}
+    if is_saved:
+        headers["Content-Disposition"] = "attachment"
+    return web.Response(body=data, content_type=media_type, headers=headers)
 
 
 def sentence(words: str, status: int) -> web.Response:

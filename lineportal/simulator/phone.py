@@ -36,6 +36,7 @@ def routes(world: World) -> list[web.RouteDef]:
         ("GET", "/phone/static/{name}", phones.asset),
         ("GET", "/phone/{who}", phones.show),
         ("GET", "/phone/{who}/{chat:line|sms|account/.+}", phones.show),
+        ("GET", "/phone/{who}/file/{message_id}", phones.file),
         ("POST", "/phone/{who}/do/{act}", phones.act),
         ("POST", "/phone/{who}/press", phones.press),
         ("*", "/phone/{_:.*}", phones.unknown),
@@ -92,6 +93,15 @@ class _Phones:
         if name:
             self._check_chat(name)
         return handset.drawn(self._world, person, name)
+
+    async def file(self, request: web.Request) -> web.StreamResponse:
+        """Show what the person sent; all that is no picture, video or voice is only saved."""
+        message_id = request.match_info["message_id"]
+        for entry in self._person(request).chat or ():
+            file = self._world.delivery.files.get(message_id, entry.channel_id)
+            if entry.id == message_id and file is not None:
+                return paper.file(file.data, file.media_type, is_saved=file.kind == "file")
+        raise NotHere("There is no such file here; it was taken back, or made room for newer ones.")
 
     async def act(self, request: web.Request) -> web.StreamResponse:
         person, act = self._person(request), request.match_info["act"]

@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
 
-from lineportal.simulator import chat, drawing, paper
+from lineportal.simulator import chat, drawing, paper, writing
 from lineportal.simulator.clock import DAY
 from lineportal.simulator.log import Content
 from lineportal.simulator.markup import Html, Piece, joined, tag
@@ -46,13 +46,22 @@ class Phone:
         """Return where a chat is shown."""
         return f"{self.path}/{quote(name, safe='/')}"
 
-    def act(self, name: str, in_chat: str, *inner: Piece, **fields: str) -> Html:
+    def act(
+        self, name: str, in_chat: str, *inner: Piece, with_file: bool = False, **fields: str
+    ) -> Html:
         """Return a form for one act, which comes back to this chat."""
         hidden = [
             tag("input", type="hidden", name=key, value=value)
             for key, value in {"chat": in_chat, **fields}.items()
         ]
-        return tag("form", *hidden, *inner, method="post", action=f"{self.path}/do/{name}")
+        return tag(
+            "form",
+            *hidden,
+            *inner,
+            method="post",
+            action=f"{self.path}/do/{name}",
+            enctype="multipart/form-data" if with_file else None,
+        )
 
 
 def name_of(entry: ChatEntry) -> str:
@@ -159,23 +168,11 @@ def _entries(phone: Phone, name: str, own: list[ChatEntry]) -> Iterator[Html]:
             shown_day = day
             yield tag("p", day, class_="day")
         if entry.sender == "person":
-            yield _own(phone, name, entry)
+            yield writing.own(phone, name, entry)
         elif entry.sender == "account":
             yield _of_account(phone, entry)
         else:
             yield _of_line(phone, entry)
-
-
-def _own(phone: Phone, name: str, entry: ChatEntry) -> Html:
-    if entry.kind == "unsent":
-        return tag("p", entry.text, class_="day")
-    kind = "pressed" if entry.kind == "postback" else "says"
-    back = None
-    if entry.kind in ("text", "image"):
-        label = tag("button", "Unsend", class_="quiet")
-        back = phone.act("unsend", name, label, message_id=entry.id)
-    aside = tag("span", back, tag("time", paper.hour(entry.at, phone.zone)), class_="when")
-    return tag("div", aside, tag("div", entry.text, class_=kind, dir="auto"), class_="mine")
 
 
 def _of_account(phone: Phone, entry: ChatEntry) -> Html:
@@ -337,29 +334,7 @@ def _foot(phone: Phone, name: str) -> Html | None:
         method="post",
         action=f"{phone.path}/press",
     )
-    if phone.person.deleted:
-        inner = tag("p", "This person has left LINE.", class_="note")
-    elif phone.person.has_blocked(channel_id):
-        inner = tag("p", "You blocked this account; unblock it to write.", class_="note")
-    else:
-        words = tag(
-            "input",
-            id="text",
-            name="text",
-            placeholder="Write a message",
-            aria_label="Write a message",
-            required=True,
-            maxlength=5_000,
-            autocomplete="off",
-        )
-        send = tag("button", "Send", class_="primary")
-        picture = tag("button", "Picture", title="Send a picture")
-        inner = joined(
-            [
-                phone.act("send_picture", name, picture, channel=channel_id),
-                phone.act("say", name, words, send, channel=channel_id),
-            ]
-        )
+    inner = writing.foot(phone, name, channel_id)
     return tag("div", press, tag("div", inner, id="foot", class_="foot", data_live=True))
 
 

@@ -5,18 +5,13 @@ https://developers.line.biz/en/reference/messaging-api/#get-profile
 
 from __future__ import annotations
 
-import base64
 import secrets
 
 from lineportal.simulator import reach
 from lineportal.simulator.account import limit_in
 from lineportal.simulator.calls import Answer, Call, Refused
 from lineportal.simulator.clock import DAY
-
-# Every picture that people send is this one: a single grey pixel.
-PICTURE = base64.b64decode(
-    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNoAAAAggCBd81ytgAAAABJRU5ErkJggg=="
-)
+from lineportal.simulator.files import File
 
 
 def profile(call: Call) -> Answer:
@@ -66,8 +61,19 @@ def link_token(call: Call) -> Answer:
 
 
 def content(call: Call) -> Answer:
-    """Give the picture that somebody sent; on LINE this is at api-data.line.me."""
-    owner = call.world.delivery.pictures.get(call.request.match_info["message_id"])
-    if owner != call.caller.id:
+    """Give the file that somebody sent, 202 while it is made ready; on LINE at api-data.line.me."""
+    file = _file(call)
+    return (200, file) if call.at >= file.ready_at else (202, {})
+
+
+def transcoding(call: Call) -> Answer:
+    """Tell whether a video or voice can be fetched; on LINE at api-data.line.me."""
+    return 200, {"status": "succeeded" if call.at >= _file(call).ready_at else "processing"}
+
+
+def _file(call: Call) -> File:
+    message_id = call.request.match_info["message_id"]
+    file = call.world.delivery.files.get(message_id, call.caller.id)
+    if file is None:
         raise Refused(404)
-    return 200, PICTURE
+    return file

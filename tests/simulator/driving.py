@@ -26,6 +26,13 @@ PUSH = "/v2/bot/message/push"
 REPLY = "/v2/bot/message/reply"
 MULTICAST = "/v2/bot/message/multicast"
 HOUR, DAY = 3_600, 86_400
+# The beginnings of files, by the kind of message that LINE makes of them.
+FILES = {
+    "image": b"\xff\xd8\xff\xe0 a picture",
+    "video": b"\x00\x00\x00\x18ftypmp42 a video",
+    "audio": b"\x00\x00\x00\x18ftypM4A  a voice",
+    "file": b"<html><script>alert(1)</script>",
+}
 
 
 @dataclass(frozen=True)

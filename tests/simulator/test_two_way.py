@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from tests.simulator.driving import (
     CHANNEL,
     DAY,
+    FILES,
     FLEXIBLE,
     HOUR,
     MULTICAST,
@@ -81,6 +83,77 @@ def test_a_picture_can_be_fetched_by_the_account_it_was_sent_to(line: Line, inbo
     assert line.call("GET", path, token="another").status == 404
     line.act("unsend", message_id=event["message"]["id"])
     assert line.call("GET", path).status == 404
+
+
+@pytest.mark.parametrize("kind", FILES)
+def test_what_a_file_is_its_first_bytes_tell(line: Line, inbox: Inbox, kind: str) -> None:
+    line.person()
+    data = base64.b64encode(FILES[kind]).decode()
+    line.act("send_file", channel=CHANNEL, name="a.html", data=data)
+    [event] = inbox.events
+    path = f"/v2/bot/message/{event['message']['id']}/content"
+    is_made_ready = kind in ("video", "audio")
+
+    assert event["message"]["type"] == line.chat()[0]["kind"] == kind
+    if kind == "file":
+        named = (event["message"]["fileName"], event["message"]["fileSize"])
+        assert named == ("a.html", len(FILES[kind]))
+    if is_made_ready:
+        assert line.call("GET", path).status == 202
+        assert line.call("GET", f"{path}/transcoding").body == {"status": "processing"}
+        line.advance(3)
+    assert line.call("GET", f"{path}/transcoding").body == {"status": "succeeded"}
+    answer = line.call("GET", path, as_bytes=True)
+    assert (answer.status, answer.body) == (200, FILES[kind])
+    assert "html" not in answer.headers["content-type"]
+    line.act("unsend", message_id=event["message"]["id"])
+    assert line.call("GET", path).status == line.call("GET", f"{path}/transcoding").status == 404
+
+
+def test_stickers_and_places(line: Line, inbox: Inbox) -> None:
+    line.person()
+    line.act("send_sticker", sticker="52002738")
+    line.act("send_place", title="ร้าน", address="กรุงเทพ", latitude="13.75", longitude=100.5)
+
+    sticker, place = (event["message"] for event in inbox.events)
+    assert (sticker["packageId"], sticker["stickerId"]) == ("11537", "52002738")
+    assert sticker["keywords"] == ["Thank you"]
+    assert (place["title"], place["latitude"], place["longitude"]) == ("ร้าน", 13.75, 100.5)
+    assert [entry["text"] for entry in line.chat()] == ["Thank you", "ร้าน\nกรุงเทพ"]
+
+
+@pytest.mark.parametrize(
+    ("act", "given", "words"),
+    [
+        ("send_file", {"name": "a", "data": "?"}, "in base64"),
+        ("send_file", {"data": "YQ=="}, '"name" is needed'),
+        ("send_sticker", {"sticker": "1"}, "one of these stickers"),
+        ("send_place", {"latitude": 91, "longitude": 0}, '"latitude" is needed'),
+        ("send_place", {"latitude": "nan", "longitude": 0}, '"latitude" is needed'),
+        ("send_place", {"latitude": 1}, '"longitude" is needed'),
+        ("edit", {"message_id": "1", "text": "a"}, "no such message"),
+        ("edit", {"message_id": "1", "text": ""}, "must be a text"),
+    ],
+)
+def test_what_cannot_be_sent_is_said(
+    line: Line, inbox: Inbox, act: str, given: dict[str, Any], words: str
+) -> None:
+    line.person()
+
+    assert words in line.refused(act, **given)
+    assert (inbox.events, line.chat()) == ([], [])
+
+
+def test_only_a_text_of_ones_own_is_edited_and_not_after_blocking(line: Line, inbox: Inbox) -> None:
+    line.person(friend_status="friend")
+    line.act("send_picture")
+    line.act("say", text="one")
+    picture, text = (entry["id"] for entry in line.chat())
+
+    assert "no such message" in line.refused("edit", message_id=picture, text="x")
+    line.act("block")
+    assert "unblock it first" in line.refused("edit", message_id=text, text="x")
+    assert [entry["text"] for entry in line.chat()][-1] == "one"
 
 
 def test_what_was_written_can_be_taken_back_once(line: Line, inbox: Inbox) -> None:

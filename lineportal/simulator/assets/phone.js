@@ -11,7 +11,7 @@
   function carry(from, to) {
     for (const field of from.querySelectorAll("input[id]")) {
       const same = to.querySelector("#" + CSS.escape(field.id));
-      if (same) same.value = field.value;
+      if (same && field.type !== "file") same.value = field.value;
     }
     const opened = [...from.querySelectorAll("details")].map((details) => details.open);
     to.querySelectorAll("details").forEach((details, n) => { details.open = Boolean(opened[n]); });
