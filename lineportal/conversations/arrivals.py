@@ -242,12 +242,12 @@ def _move_on(talk: Conversation, arrived: Sequence[Arrived]) -> None:
             changes["last_text"] = shown(last.kind, last.text)
             changes["last_message_at"] = last.occurred_at
     newest = arrived[-1].event
-    if newest.reply_token and (
-        talk.reply_token_at is None or newest.occurred_at > talk.reply_token_at
-    ):
+    # Edits and unsends bring none, and take none away.
+    answerable = next((one.event for one in reversed(arrived) if one.event.reply_token), None)
+    if answerable and (talk.reply_token_at is None or answerable.occurred_at > talk.reply_token_at):
         changes |= {
-            "reply_token": newest.reply_token,
-            "reply_token_at": newest.occurred_at,
+            "reply_token": answerable.reply_token,
+            "reply_token_at": answerable.occurred_at,
             "reply_tried_at": None,
         }
     is_newest = talk.last_heard_at is None or newest.occurred_at >= talk.last_heard_at

@@ -24,7 +24,7 @@ def own(phone: Phone, name: str, entry: ChatEntry) -> Html:
         back = phone.act("unsend", name, label, message_id=entry.id)
     aside = tag("span", back, tag("time", paper.hour(entry.at, phone.zone)), class_="when")
     edit = _edit(phone, name, entry) if entry.kind == "text" else None
-    return tag("div", aside, tag("div", _drawn(phone, entry), edit, class_="bubble"), class_="mine")
+    return tag("div", aside, tag("div", _drawn(phone, entry), edit, class_="own"), class_="mine")
 
 
 def foot(phone: Phone, name: str, channel_id: str) -> Html:

@@ -79,6 +79,17 @@ def test_an_older_event_does_not_replace_the_token_of_a_newer_one(account: Offic
     assert (held.reply_token, held.reply_token_at) == (newer["replyToken"], NOON)
 
 
+def test_a_token_is_held_though_an_edit_without_one_comes_with_it(
+    account: OfficialAccount,
+) -> None:
+    said = talk.text("one", NOON, message_id="m1")
+
+    talk.hear(account, said, talk.edit("m1", "two", NOON + SECOND))
+
+    held = talk.with_(account)
+    assert (held.reply_token, held.reply_token_at) == (said["replyToken"], NOON)
+
+
 def test_every_order_of_message_edit_and_unsend_ends_taken_back(account: OfficialAccount) -> None:
     for number, order in enumerate(itertools.permutations(range(3))):
         user = f"U{number:032x}"
