@@ -107,8 +107,11 @@ class Infobip:
                 self._line.courier.agenda.plan(sent.expires_at, partial(self._expire, sent))
         return {"bulkId": bulk_id, "messages": answers}, len(taken)
 
-    def hears(self, channel: Channel, event: Event) -> bool:
-        """Look at an event of LINE's; True where it is about a message of Infobip's own."""
+    def hears(self, channel: Channel, event: Event, *, media: str) -> bool:
+        """Look at an event of LINE's; True where it is about a message of Infobip's own.
+
+        `media` is the address under which Infobip hands out the files of people.
+        """
         at = event["timestamp"] / 1_000
         if event["type"] == "delivery":
             sent = self._on_the_way.pop(event["delivery"]["data"], None)
@@ -116,21 +119,33 @@ class Infobip:
                 return False
             self._is_delivered(sent, at)
             return True
-        message = infobip_messages.heard(event)
+        message = infobip_messages.heard(event, media=media)
         user_id = (event.get("source") or {}).get("userId")
         if message is not None and user_id:
             for sender in self.senders.values():
                 if sender.channel_id == channel.id:
-                    self.receive(sender, user_id, message, at)
+                    ids = infobip_messages.ids(event)
+                    self.receive(sender, user_id, message, at, ids=ids)
         return False
 
-    def receive(self, sender: Sender, user_id: str, message: dict[str, Any], at: float) -> bool:
-        """Push what somebody did or wrote; False where the sender has no address for it."""
+    def receive(
+        self,
+        sender: Sender,
+        user_id: str,
+        message: dict[str, Any],
+        at: float,
+        *,
+        ids: Mapping[str, str] | None = None,
+    ) -> bool:
+        """Push what somebody did or wrote; False where the sender has no address for it.
+
+        `ids` are the result's own, where it is about a message that has one.
+        """
         if token := message.get("replyToken"):
             self._reply_tokens[token] = at + REPLY_SECONDS
             while len(self._reply_tokens) > 10_000:
                 del self._reply_tokens[next(iter(self._reply_tokens))]
-        return self.reports.send_inbound(sender, user_id, message, at)
+        return self.reports.send_inbound(sender, user_id, message, at, ids=ids or {})
 
     def find(self, message_id: str) -> Sent | None:
         """Return the newest message of this id."""

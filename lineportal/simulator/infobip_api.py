@@ -64,6 +64,7 @@ def routes(world: World) -> list[web.RouteDef]:
             PartnerEndpoint("POST", f"/{service}/1/messages", send, recipients=_recipients),
             PartnerEndpoint("GET", f"/{service}/1/reports", fetch),
         ]
+    endpoints.append(PartnerEndpoint("GET", "/line-oa/1/media/{message_id}", _media))
     known = [web.route(e.method, e.path, side.handler(e)) for e in endpoints]
     unknown = side.handler(PartnerEndpoint("*", "unknown", _not_found))
     paths = ("/line/{_:.*}", "/line-oa/{_:.*}")
@@ -123,6 +124,15 @@ def _fetch(service: str, call: PartnerCall) -> Answer:
         raise PartnerRefused(400, found=[("limit", what)])
     reports = call.world.infobip.reports
     return 200, {"results": reports.fetch(service, senders, query, int(text), call.at)}
+
+
+def _media(call: PartnerCall) -> Answer:
+    """Give the file that somebody sent to one of the account's senders."""
+    files, message_id = call.world.delivery.files, call.request.match_info["message_id"]
+    for sender in _let_in(call):
+        if file := files.get(message_id, sender.channel_id):
+            return 200, file
+    raise PartnerRefused(404)
 
 
 def _not_found(call: PartnerCall) -> Answer:

@@ -5,11 +5,13 @@ https://www.infobip.com/docs/api/channels/line
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+from lineportal.simulator import chat
 from lineportal.simulator.clock import DAY
 from lineportal.simulator.clock import written as iso
 from lineportal.simulator.infobip_bubble import as_line
@@ -17,6 +19,11 @@ from lineportal.simulator.infobip_requests import UNITS, WEEKDAYS
 from lineportal.simulator.partners import Event, new_mark
 
 LONGEST_VALIDITY = 2 * DAY  # longer ones are cut to this
+# The fields of types other than TEXT are documented nowhere; LINE's own names are passed on.
+_PASSED_ON = (
+    "fileName", "fileSize", "duration", "packageId", "stickerId", "keywords", "title", "address",
+    "latitude", "longitude",
+)  # fmt: skip
 _SPEED_UNITS = {"MINUTE": 60.0, "HOUR": 3_600.0, "DAY": DAY}
 
 
@@ -140,10 +147,28 @@ def read(
     )
 
 
-def heard(event: Event) -> dict[str, Any] | None:
+def ids(event: Event) -> dict[str, str]:
+    """Return what a result is called that is about a message of a person's.
+
+    How Infobip names the message that was taken back is documented nowhere; `pairedMessageId` is
+    what its reference has for a result that belongs to another.
+    """
+    if event["type"] == "message":
+        return {"messageId": _id(event["message"]["id"])}
+    if event["type"] == "unsend":
+        return {"pairedMessageId": _id(event["unsend"]["messageId"])}
+    return {}
+
+
+def _id(message_id: str) -> str:
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, message_id))
+
+
+def heard(event: Event, *, media: str) -> dict[str, Any] | None:
     """Return an event of LINE's as Infobip passes it on, None where it is none it does here.
 
-    That somebody had blocked the account before is not passed on.
+    Files lie under the address `media`. That somebody had blocked the account before is not passed
+    on.
     """
     timestamp = {"timestamp": event["timestamp"]}
     answerable = timestamp | {"replyToken": event.get("replyToken")}
@@ -154,6 +179,11 @@ def heard(event: Event) -> dict[str, Any] | None:
         return {"type": event["type"].upper(), **timestamp}
     if event["type"] == "message" and message.get("type") == "text":
         return {"type": "TEXT", **answerable, "text": message["text"]}
+    if event["type"] == "message" and message.get("type") in chat.SAID:
+        said = {"type": message["type"].upper(), **answerable}
+        if message["type"] in ("image", "video", "audio", "file"):
+            said["url"] = f"{media}/{message['id']}"
+        return said | {name: message[name] for name in _PASSED_ON if name in message}
     if event["type"] == "postback":
         return {"type": "POSTBACK", **answerable, "data": event["postback"]["data"]}
     return None

@@ -85,7 +85,13 @@ class Reports:
         return [report.body for report in found]
 
     def send_inbound(
-        self, sender: Sender, user_id: str, message: dict[str, Any], at: float
+        self,
+        sender: Sender,
+        user_id: str,
+        message: dict[str, Any],
+        at: float,
+        *,
+        ids: Mapping[str, str],
     ) -> bool:
         """Push what somebody did or wrote; False where the sender has no address for it."""
         url = sender.inbound_url or sender.webhook_url
@@ -97,6 +103,7 @@ class Reports:
             "integrationType": "LINE_OA",
             "receivedAt": written(at),
             "messageId": new_id(),
+            **ids,
             "message": message,
             "price": _FREE_OF_CHARGE,
         }

@@ -15,6 +15,7 @@ from typing import Any
 from aiohttp import web
 
 from lineportal.simulator.faults import MESSAGES, Fault
+from lineportal.simulator.files import File
 from lineportal.simulator.log import Entry
 from lineportal.simulator.people import Person, digest
 from lineportal.simulator.world import World
@@ -50,7 +51,8 @@ class PartnerCall:
         return token.strip() if word.lower() == scheme.lower() else ""
 
 
-Answer = tuple[int, dict[str, Any]]
+# Gives (status, body), JSON or a file.
+Answer = tuple[int, dict[str, Any] | File]
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,8 +182,10 @@ def _parsed(raw: bytes) -> Any:
         return None
 
 
-def _response(call: PartnerCall, status: int, answer: dict[str, Any]) -> web.Response:
+def _response(call: PartnerCall, status: int, answer: dict[str, Any] | File) -> web.Response:
     call.entry.status = status
+    if isinstance(answer, File):
+        return web.Response(body=answer.data, content_type=answer.media_type)
     headers = {"Location": "/"} if 300 <= status < 400 else {}
     return web.Response(
         status=status,

@@ -148,7 +148,9 @@ async def _listening(host: str, port: int, world: World) -> AsyncIterator[Runnin
                 f"The simulator cannot listen on {host}, port {port}: it is in use or not allowed;"
                 " choose another with --port, or 0 for any free one."
             ) from None
-        yield Running(host, runner.addresses[0][1])
+        running = Running(host, runner.addresses[0][1])
+        world.url = running.url
+        yield running
     finally:
         clockwork.cancel()
         await asyncio.gather(clockwork, return_exceptions=True)

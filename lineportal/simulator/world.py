@@ -27,6 +27,7 @@ class World:
 
     def __init__(self, *, keep_requests: int = 1_000_000) -> None:
         self._keep_requests = keep_requests
+        self.url = ""  # where it listens, once it does
         self.channels = Channels()
         self.notifier = Notifier(self.channels.by_id)
         self.courier = Courier()
@@ -83,5 +84,8 @@ class World:
 
     def _tell(self, channel: Channel, event: Event) -> None:
         # A delivery event goes to whoever sent the message; all else concerns the channel.
-        if not (self.infobip.hears(channel, event) or self.eight_by_eight.hears(event)):
+        media = f"{self.url}/line-oa/1/media"
+        if not (
+            self.infobip.hears(channel, event, media=media) or self.eight_by_eight.hears(event)
+        ):
             self.notifier.send(channel, event)

@@ -453,7 +453,20 @@ def test_a_reply_within_a_minute_is_free_once(company: Company, hook: Inbox) -> 
     [
         ({"type": "message", "message": {"type": "text", "id": "1", "text": "Hi"}},
          {"type": "TEXT", "replyToken": "r", "text": "Hi"}),
-        ({"type": "message", "message": {"type": "image", "id": "1"}}, None),
+        ({"type": "message", "message": {"type": "image", "id": "1", "quoteToken": "q"}},
+         {"type": "IMAGE", "replyToken": "r", "url": "https://m/1"}),
+        ({"type": "message",
+          "message": {"type": "file", "id": "1", "fileName": "a.pdf", "fileSize": 3}},
+         {"type": "FILE", "replyToken": "r", "url": "https://m/1", "fileName": "a.pdf",
+          "fileSize": 3}),
+        ({"type": "message", "message": {"type": "sticker", "id": "1", "packageId": "2",
+                                         "stickerId": "3", "keywords": ["Hi"]}},
+         {"type": "STICKER", "replyToken": "r", "packageId": "2", "stickerId": "3",
+          "keywords": ["Hi"]}),
+        ({"type": "message", "message": {"type": "location", "id": "1", "title": "Here",
+                                         "latitude": 1.0, "longitude": 2.0}},
+         {"type": "LOCATION", "replyToken": "r", "title": "Here", "latitude": 1.0,
+          "longitude": 2.0}),
         ({"type": "postback", "postback": {"data": "a=1"}},
          {"type": "POSTBACK", "replyToken": "r", "data": "a=1"}),
         ({"type": "follow", "follow": {"isUnblocked": True}},
@@ -466,5 +479,5 @@ def test_a_reply_within_a_minute_is_free_once(company: Company, hook: Inbox) -> 
 def test_lines_events_are_passed_on_in_infobips_words(
     event: dict[str, Any], message: dict[str, Any] | None
 ) -> None:
-    heard = infobip_messages.heard({**event, "timestamp": 5, "replyToken": "r"})
+    heard = infobip_messages.heard({**event, "timestamp": 5, "replyToken": "r"}, media="https://m")
     assert heard == (message and {**message, "timestamp": 5})
