@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from django.contrib import messages
 from django.contrib.admin import AdminSite
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
-from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import (
+    Http404,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseRedirect,
+    StreamingHttpResponse,
+)
 from django.http.response import HttpResponseBase
-from django.urls import URLPattern, path
+from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_GET
@@ -44,7 +51,11 @@ def urls(site: AdminSite) -> list[URLPattern]:
 
 def hand_out(request: HttpRequest, pk: int) -> HttpResponseBase:
     """Answer with the file, as something to be saved; it is on record who took it."""
-    media = _kept(request, pk)
+    media = _file(request, pk)
+    if media.state != Media.State.KEPT:
+        messages.error(request, media_store.why_not(media))
+        talk = media.message.conversation_id
+        return HttpResponseRedirect(reverse("admin:conversation", args=[talk]))
     with transaction.atomic():
         chain.write(
             "conversation.file",
@@ -61,26 +72,26 @@ def hand_out(request: HttpRequest, pk: int) -> HttpResponseBase:
         headers={
             **_SAFE,
             "Content-Length": str(media.size),
-            "Content-Disposition": content_disposition_header(True, media.name or f"file-{pk}"),
+            "Content-Disposition": content_disposition_header(True, media_store.name_of(media)),
         },
     )
 
 
 def show_preview(request: HttpRequest, pk: int) -> HttpResponse:
     """Answer with the small picture that we drew of a picture."""
-    media = _kept(request, pk)
+    media = _file(request, pk)
     if media.preview is None:
         raise Http404
     return HttpResponse(bytes(media.preview), content_type="image/png", headers=_SAFE)
 
 
-def _kept(request: HttpRequest, pk: int) -> Media:
+def _file(request: HttpRequest, pk: int) -> Media:
     user = user_of(request)
     if not user.has_perm(talking.VIEW):
         raise PermissionDenied
     rows = Media.objects.select_related("message__conversation")
     found = access.limited(rows, user, account="message__account").filter(
-        pk=pk if pk < 2**63 else 0, state=Media.State.KEPT
+        pk=pk if pk < 2**63 else 0
     )
     media = found.first()
     if media is None:

@@ -13,6 +13,7 @@ from functools import reduce
 from operator import or_
 from typing import Any
 
+from django.conf import settings
 from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Greatest
 from django.utils.translation import gettext as _
@@ -25,6 +26,7 @@ from lineportal.conversations.models import (
     MessageKind,
     Speaker,
 )
+from lineportal.providers import downloads
 from lineportal.providers.base import Event, Said
 from recipients.models import Recipient
 from templates_app import attachments
@@ -140,8 +142,7 @@ def _keep(event: Event, talk: Conversation, *, at: datetime) -> ChatMessage | No
             message=message,
             name=attachments.safe_name(said.file_name)[:120] if said.file_name else "",
             claimed_size=said.claimed_size,
-            next_at=at,
-            **_elsewhere(said),
+            **(_not_taken(said) or {"next_at": at}),
         )
     return message
 
@@ -181,13 +182,14 @@ def _message(event: Event, said: Said, talk: Conversation) -> ChatMessage:
     )
 
 
-def _elsewhere(said: Said) -> dict[str, Any]:
-    if not said.facts.get("elsewhere"):
-        return {}
-    return {
-        "state": Media.State.REFUSED,
-        "problem": _("The file lies at another company's address, which is never opened."),
-    }
+def _not_taken(said: Said) -> dict[str, Any]:
+    """Return why a file is never asked for; empty where it is."""
+    problem = ""
+    if said.facts.get("elsewhere"):
+        problem = _("The file lies at another company's address, which is never opened.")
+    elif (said.claimed_size or 0) > settings.MEDIA_LIMIT:
+        problem = downloads.too_large(settings.MEDIA_LIMIT)
+    return {"state": Media.State.REFUSED, "problem": problem} if problem else {}
 
 
 def _edit(event: Event, said: Said, talk: Conversation) -> ChatMessage | None:

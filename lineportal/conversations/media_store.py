@@ -38,6 +38,18 @@ class Claimed:
 
 def claim(*, at: datetime) -> Claimed | None:
     """Take the file that has waited longest, for as long as the lease; None: none is due."""
+    while row := _leased(at=at):
+        if row.state == Media.State.WAITING:
+            message = row.message
+            return Claimed(
+                row.pk, row.attempts, message.account_id, message.provider_message_id or "",
+                str(message.facts.get("content_url", "")),
+            )  # fmt: skip
+    return None
+
+
+def _leased(*, at: datetime) -> Media | None:
+    """Take the next file; one that was tried too often comes back refused."""
     with transaction.atomic():
         due = Media.objects.filter(state=Media.State.WAITING, next_at__lte=at)
         row = (
@@ -56,13 +68,7 @@ def claim(*, at: datetime) -> Claimed | None:
             row.state, row.next_at = Media.State.REFUSED, None
             row.problem = row.problem or _("The file could not be fetched.")
         row.save(update_fields=["attempts", "leased_until", "state", "next_at", "problem"])
-        if row.state != Media.State.WAITING:
-            return None
-    message = row.message
-    return Claimed(
-        row.pk, row.attempts, message.account_id, message.provider_message_id or "",
-        str(message.facts.get("content_url", "")),
-    )  # fmt: skip
+    return row
 
 
 def is_due(*, at: datetime) -> bool:
@@ -113,6 +119,23 @@ def pieces(media: Media) -> Iterator[bytes]:
     """Yield a kept file, piece by piece."""
     for number in range(media.parts.count()):
         yield bytes(media.parts.values_list("data", flat=True).get(number=number))
+
+
+def name_of(media: Media) -> str:
+    """Return the name to save a file under: its sender's, else what it is."""
+    word = {"image": "picture", "video": "video", "audio": "voice"}.get(media.message.kind, "file")
+    return media.name or f"{word}-{media.pk}{media_kinds.extension(media.content_type)}"
+
+
+def why_not(media: Media) -> str:
+    """Return why a file cannot be had, as a sentence; it is not kept."""
+    if media.state == Media.State.WAITING:
+        return _("This file is being fetched still; try again in a minute.")
+    if media.state == Media.State.DELETED:
+        return _("This file was deleted: it was taken back, or its period is over.")
+    return _("This file is not here: %(why)s Ask the customer to send it again.") % {
+        "why": media.problem
+    }
 
 
 def _mine(claimed: Claimed) -> Media | None:

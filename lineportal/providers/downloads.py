@@ -76,7 +76,7 @@ def _judged(response: aiohttp.ClientResponse, limit: int) -> Download | None:
             "refused", status=status, problem="The file came compressed, and is not unpacked."
         )
     if (response.content_length or 0) > limit:
-        return Download("refused", status=status, problem=_too_large(limit))
+        return Download("refused", status=status, problem=too_large(limit))
     return None
 
 
@@ -85,7 +85,7 @@ async def _read(response: aiohttp.ClientResponse, *, limit: int, keep: Keep) -> 
     async for chunk in response.content.iter_any():
         size += len(chunk)
         if size > limit:
-            return Download("refused", status=200, problem=_too_large(limit))
+            return Download("refused", status=200, problem=too_large(limit))
         held += chunk
         while len(held) >= PIECE:
             if not await keep(bytes(held[:PIECE])):
@@ -98,5 +98,6 @@ async def _read(response: aiohttp.ClientResponse, *, limit: int, keep: Keep) -> 
     return Download(size=size, status=200)
 
 
-def _too_large(limit: int) -> str:
+def too_large(limit: int) -> str:
+    """Return why a file of more than `limit` bytes is not kept."""
     return f"The file is larger than {limit // 1024 // 1024} MB, the most that is kept."

@@ -6,6 +6,7 @@ import itertools
 from datetime import timedelta
 
 import pytest
+from django.conf import settings
 
 from lineportal.accounts.models import OfficialAccount
 from lineportal.conversations.models import ChatMessage, Conversation, Media
@@ -135,14 +136,23 @@ def test_nobody_takes_back_or_edits_the_words_of_another(account: OfficialAccoun
 
 def test_a_file_is_waited_for_and_one_at_anothers_address_is_not(account: OfficialAccount) -> None:
     name = "../../etc/\u202egnp.exe"
-    talk.hear(account, talk.message("file", fileName=name, fileSize=4_294_967_296))
+    talk.hear(account, talk.message("file", fileName=name, fileSize=settings.MEDIA_LIMIT))
     elsewhere = {"type": "external", "originalContentUrl": "https://example.com/a.png"}
     talk.hear(account, talk.message("image", user=BEN, contentProvider=elsewhere))
 
     waiting, refused = Media.objects.order_by("pk")
-    assert (waiting.state, waiting.claimed_size) == ("waiting", 4_294_967_296)
+    assert (waiting.state, waiting.claimed_size) == ("waiting", settings.MEDIA_LIMIT)
     assert waiting.name == "gnp.exe"
     assert refused.state == "refused"
+
+
+def test_what_claims_to_be_too_large_is_never_asked_for(account: OfficialAccount) -> None:
+    talk.hear(account, talk.message("file", fileName="a.iso", fileSize=4_294_967_296))
+
+    refused = Media.objects.get()
+    assert (refused.state, refused.next_at) == ("refused", None)
+    assert "larger than 20 MB" in refused.problem
+    assert talk.with_(account).messages.get().kind == "file"
 
 
 def test_what_is_taken_back_loses_its_file(account: OfficialAccount) -> None:

@@ -10,8 +10,9 @@ import threading
 import zlib
 from collections.abc import Awaitable, Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
+import openpyxl
 import pytest
 from aiohttp import web
 from django.test import Client
@@ -19,8 +20,9 @@ from PIL import Image
 
 from lineportal.accounts.models import AccountScope, OfficialAccount
 from lineportal.audit.models import AuditEntry
-from lineportal.conversations import fetching, media_store, previews
+from lineportal.conversations import fetching, media_kinds, media_store, previews
 from lineportal.conversations.models import ChatMessage, Media, MediaPart
+from lineportal.providers import PROVIDERS
 from lineportal.providers.downloads import Download
 from lineportal.sending import media_fetch
 from tests import factories, working
@@ -325,11 +327,8 @@ def test_what_a_dead_worker_left_is_fetched_anew(account: OfficialAccount, serve
 @pytest.mark.parametrize(
     ("content", "kind"),
     [
-        (b"<html><script>alert(1)</script>", "application/octet-stream"),
-        (
-            b"<svg xmlns='http://www.w3.org/2000/svg' onload='alert(1)'/>",
-            "application/octet-stream",
-        ),
+        (b"<html><script>alert(1)</script>", "text/plain"),
+        (b"<svg xmlns='http://www.w3.org/2000/svg' onload='alert(1)'/>", "text/plain"),
         (b"%PDF-1.7 ...", "application/pdf"),
         (b"PK\x03\x04" + b"\0" * 100, "application/zip"),
         (b"GIF89a<script>alert(1)</script>", "image/gif"),
@@ -377,6 +376,82 @@ def test_a_preview_holds_nothing_of_the_original_but_its_points() -> None:
 
 
 @pytest.mark.parametrize(
+    ("first", "kind"),
+    [
+        (b"\0\0\0\x18ftypqt  ", "video/quicktime"), (b"\0\0\0\x18ftypheic", "image/heic"),
+        (b"\0\0\0\x18ftypavif", "image/avif"), (b"\0\0\0\x18ftypmp42", "video/mp4"),
+        (b"\0\0\0\x18ftypM4A ", "audio/mp4"), (b"\xff\xf3\x40", "audio/mpeg"),
+        ("สวัสดี\r\n".encode() * 1000, "text/plain"), ("ก".encode() + b"\xe0", "text/plain"),
+        (b"\xff\xfe\x01", "application/octet-stream"), (b"", "application/octet-stream"),
+        (b"\x1b[31mred", "application/octet-stream"),
+        (b"PK\x03\x04..word/", "application/zip"),
+    ],
+)  # fmt: skip
+def test_what_a_file_is_its_first_bytes_tell(first: bytes, kind: str) -> None:
+    assert media_kinds.of(first) == kind
+    assert kind == "application/octet-stream" or media_kinds.extension(kind).startswith(".")
+
+
+def test_an_office_file_is_told_from_an_archive() -> None:
+    file = io.BytesIO()
+    openpyxl.Workbook().save(file)
+
+    assert media_kinds.extension(media_kinds.of(file.getvalue())) == ".xlsx"
+
+
+@pytest.mark.parametrize(
+    ("kind", "content", "name"),
+    [("image", png(), "picture-{}.png"), ("audio", b"ID3 a voice", "voice-{}.mp3"),
+     ("video", b"\0\0\0\x18ftypmp42", "video-{}.mp4"), ("image", b"\0\1", "picture-{}")],
+)  # fmt: skip
+def test_what_has_no_name_is_saved_by_what_it_is(
+    account: OfficialAccount, server: Server, kind: str, content: bytes, name: str
+) -> None:
+    server.answer = gives(content)
+    media = sent(account, kind)
+    fetch()
+
+    assert media_store.name_of(after(media)) == name.format(media.pk)
+
+
+def test_one_that_was_tried_too_often_does_not_keep_the_next_from_being_fetched(
+    account: OfficialAccount, server: Server
+) -> None:
+    server.answer = gives(png())
+    tired, fresh = sent(account), sent(account)
+    Media.objects.filter(pk=tired.pk).update(attempts=1_000)
+
+    claimed = media_store.claim(at=now())
+
+    assert claimed is not None
+    assert claimed.media_id == fresh.pk
+    assert after(tired).state == "refused"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://127.0.0.1:1/a", "https://example.com/a", "https://infobip.com.example.com/a",
+        "https://api.infobip.com@example.com/a", "http://api.infobip.com/a",
+        "https://api.infobip.com:8443/a", "https://[", "file:///etc/passwd", "//127.0.0.1/a", "",
+    ],
+)  # fmt: skip
+def test_what_lies_elsewhere_than_at_infobip_is_never_asked_for(url: str) -> None:
+    provider = PROVIDERS["infobip"](
+        {"api_key": "k" * 20, "sender": "SHOP"}, api_base_url="https://abc.api.infobip.com"
+    )
+
+    async def keep(_piece: bytes) -> bool:
+        raise AssertionError("nothing may come")
+
+    async def ask() -> Download:
+        session = cast("Any", None)  # nothing may be asked
+        return await provider.content(session, message_id="1", url=url, limit=LIMIT, keep=keep)
+
+    assert asyncio.run(ask()).code == "refused"
+
+
+@pytest.mark.parametrize(
     ("role", "status"),
     [("agent", 200), ("manager", 200), ("auditor", 200), ("author", 403), ("sender", 403)],
 )
@@ -406,5 +481,8 @@ def test_a_dropped_file_is_no_longer_handed_out(account: OfficialAccount, server
 
     client = Client()
     client.force_login(factories.user("agent"))
-    assert client.get(f"/conversations/files/{media.pk}/").status_code == 404
+    answer = client.get(f"/conversations/files/{media.pk}/", follow=True)
+    assert answer.redirect_chain == [(f"/conversations/{media.message.conversation_id}/", 302)]
+    assert "This file was deleted: it was taken back, or its period is over." in str(answer.content)
+    assert client.get(f"/conversations/files/{media.pk}/preview/").status_code == 404
     assert not MediaPart.objects.exists()
