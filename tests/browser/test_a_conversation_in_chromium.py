@@ -41,15 +41,9 @@ def test_a_conversation_played_from_both_sides(
     chromium: Browser,
     live_server: LiveServer,
 ) -> None:
-    def opened(base_url: str) -> Page:
-        context = chromium.new_context(
-            viewport={"width": width, "height": 900},
-            base_url=base_url,
-            java_script_enabled=script,
-        )
-        return context.new_page()
-
-    phone, page = opened(line.url), opened(live_server.url)
+    phone, page = (
+        opened(chromium, url, width=width, script=script) for url in (line.url, live_server.url)
+    )
     phone.goto(f"/phone/{NUMBER}/account/{CHANNEL}")
     say(phone, "พัสดุของฉันอยู่ที่ไหน <script>alert(1)</script>")
     read(line)
@@ -88,6 +82,16 @@ def test_a_conversation_played_from_both_sides(
     expect(page.get_by_role("button", name="Send", exact=True)).to_have_count(0)
     for each in (phone, page):
         each.context.close()
+
+
+def opened(chromium: Browser, base_url: str, *, width: int, script: bool) -> Page:
+    """Return one side's page, in a browser of its own."""
+    context = chromium.new_context(
+        viewport={"width": width, "height": 900},
+        base_url=base_url,
+        java_script_enabled=script,
+    )
+    return context.new_page()
 
 
 def say(phone: Page, words: str) -> None:

@@ -14,7 +14,14 @@ from lineportal.accounts.models import OfficialAccount
 from lineportal.conversations.models import Media
 from lineportal.sending import media_fetch
 from tests import working
-from tests.browser.test_a_conversation_in_chromium import NUMBER, account, read, said, say
+from tests.browser.test_a_conversation_in_chromium import (
+    NUMBER,
+    account,
+    opened,
+    read,
+    said,
+    say,
+)
 from tests.browser.test_console_in_chromium import fits, log_in, user
 from tests.browser.test_imports_in_chromium import shot
 from tests.line import CHANNEL, Line
@@ -43,18 +50,12 @@ def test_what_a_customer_sends_is_what_the_agent_sees(
     picture: bytes,
     tmp_path: Path,
 ) -> None:
-    def opened(base_url: str) -> Page:
-        context = chromium.new_context(
-            viewport={"width": width, "height": 900},
-            base_url=base_url,
-            java_script_enabled=script,
-        )
-        return context.new_page()
-
     green, contract = tmp_path / "กล่อง.png", tmp_path / "contract.pdf"
     green.write_bytes(picture)
     contract.write_bytes(PDF)
-    phone, page = opened(line.url), opened(live_server.url)
+    phone, page = (
+        opened(chromium, url, width=width, script=script) for url in (line.url, live_server.url)
+    )
     phone.goto(f"/phone/{NUMBER}/account/{CHANNEL}")
     for file in (green, contract):
         more(phone)
