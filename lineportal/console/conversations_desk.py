@@ -214,7 +214,7 @@ def _found(user: User, wanted: Wanted) -> dict[str, Any]:
             )
         ],
         "is_more": len(said.ids) > PER_PAGE,
-        "is_cut": said.is_cut,
+        "is_cut": said.is_cut or named.is_cut,
     }
 
 

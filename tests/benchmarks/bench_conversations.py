@@ -37,7 +37,7 @@ RARE = "鶴亀算"  # said in the oldest messages only
 SEARCHES = {
     "common word": "พัสดุ", "common word, Chinese": "包裹", "two common words": "parcel 包裹",
     "rare word": RARE, "rare and common word": f"{RARE} parcel", "nothing": "nowhere-at-all",
-    "pairs but no word": "elpar", "one Thai letter": "ก", "one Latin letter": "e",
+    "pairs but no word": "rceipt", "one Thai letter": "ก", "one Latin letter": "e",
     "a name": "ลูกค้า 77",
 }  # fmt: skip
 _TABLES = ("recipients_recipient", "conversations_conversation", "conversations_chatmessage")
