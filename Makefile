@@ -7,10 +7,10 @@ BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test bench bench-sending bench-recipients bench-desk drills lint-quality messages check fmt run worker simulator schema lock clean
+.PHONY: help install demo test bench bench-sending bench-recipients bench-conversations bench-desk drills lint-quality messages check fmt run worker simulator schema lock clean
 
 help: ## list these commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-19s %s\n", $$1, $$2 }' Makefile
 
 install: ## make .venv and install requirements.txt into it (only when that has changed)
 	@PYTHON='$(PYTHON)' sh .ci/install
@@ -32,6 +32,9 @@ bench-sending: install ## the engine against floors and peers, in one run (about
 bench-recipients: install ## previews and lists of a million people (LINEPORTAL_BENCH_RECIPIENTS for fewer)
 	@$(BIN)/python -m pytest -q -s $(wildcard tests/benchmarks/bench_import.py) \
 		tests/benchmarks/bench_recipients.py
+
+bench-conversations: install ## inbox, chat and search over a million messages (LINEPORTAL_BENCH_MESSAGES for fewer)
+	@$(BIN)/python -m pytest -q -s tests/benchmarks/bench_conversations.py
 
 bench-desk: install ## the review desk with 5,000 template versions
 	@$(BIN)/python -m pytest -q -s tests/benchmarks/bench_desk.py

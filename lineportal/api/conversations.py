@@ -7,7 +7,7 @@ from typing import Any
 
 import django_filters
 from django.contrib.auth.models import User
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -23,6 +23,8 @@ from lineportal.api.resource import Resource
 from lineportal.conversations import asked, searching, talking
 from lineportal.conversations.models import ChatMessage, Conversation, Media
 from recipients.intake import Invalid
+
+SEARCH_LIMIT = 1_000
 
 IDEMPOTENCY_KEY = OpenApiParameter(
     "Idempotency-Key", str, OpenApiParameter.HEADER, required=True,
@@ -98,7 +100,11 @@ class ConversationFilter(django_filters.FilterSet):
     friend_status = django_filters.CharFilter("recipient__friend_status")
     assignee = django_filters.CharFilter(method="of", help_text="A user name, or “none”.")
     unread = django_filters.BooleanFilter(method="with_unread")
-    q = django_filters.CharFilter(method="saying", help_text="Words said in it, or of the name.")
+    q = django_filters.CharFilter(
+        method="saying",
+        help_text=f"Words said in it, or of the name: in the newest {SEARCH_LIMIT:,} of each that"
+        " have them; of letters that are in very many messages, the newest are searched.",
+    )
 
     def of(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
         if value == "none":
@@ -110,9 +116,15 @@ class ConversationFilter(django_filters.FilterSet):
 
     def saying(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
         user = user_of(self.request)
-        said = searching.said(access.limited(ChatMessage.objects.all(), user), value)
-        named = searching.named(access.limited(Conversation.objects.all(), user), value)
-        return rows.filter(Q(pk__in=said.values("conversation_id")) | Q(pk__in=named.values("pk")))
+        people = access.limited(Conversation.objects.all(), user)
+        messages = access.limited(ChatMessage.objects.all(), user)
+        if account := self.form.cleaned_data["account"]:
+            people = people.filter(account__slug=account)
+            messages = messages.filter(account__slug=account)
+        said = searching.said(messages, value, limit=SEARCH_LIMIT).ids
+        named = searching.named(people, value, limit=SEARCH_LIMIT).ids
+        talks = set(ChatMessage.objects.filter(pk__in=said).values_list("conversation", flat=True))
+        return rows.filter(pk__in=talks | set(named))
 
 
 class Conversations(

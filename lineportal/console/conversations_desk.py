@@ -190,18 +190,18 @@ def _row(talk: Conversation) -> dict[str, Any]:
 
 def _found(user: User, wanted: Wanted) -> dict[str, Any]:
     """Return the newest messages, and conversations, that hold every word searched for."""
-    people = searching.named(access.limited(Conversation.objects.all(), user), wanted.text)
-    said = searching.said(access.limited(ChatMessage.objects.all(), user), wanted.text)
+    people = access.limited(Conversation.objects.all(), user)
+    messages = access.limited(ChatMessage.objects.all(), user)
     if wanted.account:
-        people, said = people.filter(account=wanted.account), said.filter(account=wanted.account)
+        people = people.filter(account=wanted.account)
+        messages = messages.filter(account=wanted.account)
     words = searching.words_of(wanted.text)
-    # By their ids, which is the order they came in: the table's own index gives it.
-    keys = list(said.order_by("-id").values_list("pk", flat=True)[: PER_PAGE + 1])
-    messages = ChatMessage.objects.filter(pk__in=keys[:PER_PAGE]).order_by("-id")
-    named = list(people.order_by("-id").values_list("pk", flat=True)[:PER_PAGE])
+    said = searching.said(messages, wanted.text, limit=PER_PAGE + 1)
+    named = searching.named(people, wanted.text, limit=PER_PAGE)
+    hits = ChatMessage.objects.filter(pk__in=said.ids[:PER_PAGE]).order_by("-id")
     return {
         "is_search": True,
-        "rows": [_row(each) for each in _read(named)],
+        "rows": [_row(each) for each in _read(named.ids)],
         "hits": [
             {
                 **_row(message.conversation),
@@ -209,11 +209,12 @@ def _found(user: User, wanted: Wanted) -> dict[str, Any]:
                 "url": _jump(message),
                 "words": plain(searching.excerpt(message.text, words)),
             }
-            for message in messages.select_related(
+            for message in hits.select_related(
                 "conversation__account", "conversation__recipient", "conversation__assignee"
             )
         ],
-        "is_more": len(keys) > PER_PAGE,
+        "is_more": len(said.ids) > PER_PAGE,
+        "is_cut": said.is_cut or named.is_cut,
     }
 
 

@@ -67,7 +67,7 @@ def fill(recipients: int, messages: int, *, at: datetime, accounts_count: int = 
     MessageTemplate.objects.filter(
         pk__in=[templates[0][0].pk, templates[1][0].pk]
     ).update(overdue_minutes=60)  # fmt: skip
-    with transaction.atomic(), _bare():
+    with transaction.atomic(), resting(_TABLES):
         _people(recipients, accounts, by=by, at=at)
         _suppressions(recipients, at=at)
         campaigns = _campaigns(accounts, templates, by=by, at=at)
@@ -82,8 +82,8 @@ def fill(recipients: int, messages: int, *, at: datetime, accounts_count: int = 
 
 
 @contextmanager
-def _bare() -> Iterator[None]:
-    """Let triggers, foreign keys and indexes rest meanwhile."""
+def resting(tables: tuple[str, ...]) -> Iterator[None]:
+    """Let triggers, foreign keys and indexes of these tables rest meanwhile; in a transaction."""
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL session_replication_role = replica")
         cursor.execute("SET LOCAL maintenance_work_mem = '512MB'")
@@ -100,7 +100,7 @@ def _bare() -> Iterator[None]:
             FROM pg_index WHERE indrelid::regclass::text = ANY(%s)
               AND NOT EXISTS (SELECT 1 FROM pg_constraint WHERE conindid = indexrelid)
             """,
-            [list(_TABLES), list(_TABLES)],
+            [list(tables), list(tables)],
         )
         indexes = cursor.fetchall()
         for drop, _make in indexes:

@@ -15,7 +15,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from lineportal.accounts.models import AccountScope, OfficialAccount
-from lineportal.conversations import talking
+from lineportal.conversations import searching, talking
 from lineportal.conversations.models import CannedAnswer, ChatMessage, Conversation
 from recipients.models import Link, Recipient
 from tests import factories
@@ -425,3 +425,15 @@ def test_a_linked_number_is_shown_masked_with_its_age(
     assert "Too old to send by" in page
     assert str(person.phone) not in page
     assert "Offer to link their number" not in page
+
+
+def test_a_search_that_ended_early_says_so(
+    account: OfficialAccount, agent: User, monkeypatch: pytest.MonkeyPatch, now: datetime
+) -> None:
+    monkeypatch.setattr(searching, "NEWEST", 1)
+    monkeypatch.setattr(searching, "CANDIDATES_LIMIT", 2)
+    talk.hear(account, talk.text("abc", now), *(talk.text(f"ab bc {n}", now) for n in range(9)))
+    ended_early = "Only the newest were searched"
+
+    assert ended_early in inbox(login(agent), "?q=abc")
+    assert ended_early not in inbox(login(agent), "?q=nowhere")
