@@ -12,6 +12,7 @@ from django.core.management import CommandError, call_command
 from django.db import connections
 
 from lineportal.accounts.models import AccountScope, OfficialAccount
+from lineportal.api import conversations
 from lineportal.conversations.models import CannedAnswer, ChatMessage, Conversation
 from recipients.models import Recipient
 from tests import factories
@@ -93,6 +94,18 @@ def test_conversations_are_found_by_what_was_said(
     account: OfficialAccount, api: Api, words: str, n: int
 ) -> None:
     assert len(api.get(f"conversations/?q={words.replace('%', '%25')}").json()["results"]) == n
+
+
+def test_the_newest_of_the_account_asked_for_are_found(
+    account: OfficialAccount, api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(conversations, "SEARCH_LIMIT", 1)
+    other = factories.account("other", channel="2")
+    talk.hear(other, talk.text("พัสดุ", now()), at=now())
+
+    for query, one in ((f"&account={account.slug}", account), ("", other)):
+        [row] = api.get(f"conversations/?q=พัสดุ{query}").json()["results"]
+        assert row["account"] == one.slug
 
 
 def test_a_repeat_of_a_key_answers_the_first_result(account: OfficialAccount, api: Api) -> None:
