@@ -31,9 +31,12 @@ _BEGINNINGS = (
 _BRANDS = (
     (b"M4A", "audio/mp4"), (b"qt", "video/quicktime"), (b"avif", "image/avif"),
     (b"avis", "image/avif"), (b"heic", "image/heic"), (b"heix", "image/heic"),
-    (b"mif1", "image/heif"), (b"msf1", "image/heif"),
+    (b"hevc", "image/heic"), (b"heim", "image/heic"), (b"mif1", "image/heif"),
+    (b"msf1", "image/heif"),
 )  # fmt: skip
 _OFFICE = "application/vnd.openxmlformats-officedocument"
+# Of these one stands at the beginning, by whichever program it was written.
+_OF_OFFICE_FILES = (b"[Content_Types].xml", b"_rels/.rels", b"docProps/")
 _IN_OFFICE_FILES = (
     (b"word/", f"{_OFFICE}.wordprocessingml.document"),
     (b"xl/", f"{_OFFICE}.spreadsheetml.sheet"),
@@ -71,7 +74,7 @@ def of(first: bytes) -> str:
 
 def _archive(first: bytes) -> str:
     """Tell an office file from other archives by the names that stand before its packed parts."""
-    if b"[Content_Types].xml" in first:
+    if any(name in first for name in _OF_OFFICE_FILES):
         for folder, kind in _IN_OFFICE_FILES:
             if folder in first:
                 return kind

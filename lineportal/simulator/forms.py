@@ -51,6 +51,8 @@ async def _with_file(request: web.Request) -> dict[str, str]:
     try:
         reader = await request.multipart()
         while isinstance(part := await reader.next(), BodyPartReader):
+            if part.filename and "data" in given:
+                raise NotUsable("Send one file at a time.")
             if part.filename:
                 given["name"] = part.filename.strip()
                 given["data"] = base64.b64encode(await _read(part, LARGEST)).decode()
@@ -66,7 +68,7 @@ async def _read(part: BodyPartReader, most: int) -> bytes:
     while chunk := await part.read_chunk():
         data += chunk
         if len(data) > most:
-            raise NotUsable(f"This is too large; send {LARGEST // 1024**2} MB at most.")
+            raise NotUsable(f"This is too large; send {most // 1024:,} KB at most.")
     return bytes(data)
 
 

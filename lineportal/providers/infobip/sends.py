@@ -262,8 +262,10 @@ class InfobipProvider(Provider):
         """Read a file from where the event says that Infobip keeps it, and from nowhere else."""
         try:
             named, own = urlsplit(url), urlsplit(self.base)
-            is_own = (named.scheme, named.port) in (("https", None), ("https", 443)) and bool(
-                self.own_hosts.fullmatch(named.hostname or "")
+            is_own = (
+                (named.scheme, named.port) in (("https", None), ("https", 443))
+                and "@" not in named.netloc
+                and bool(self.own_hosts.fullmatch(named.hostname or ""))
             )
         except ValueError:
             return Download("refused", problem="The file's address is none.")
