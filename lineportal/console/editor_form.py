@@ -187,11 +187,11 @@ def to_content(written: Written) -> dict[str, Any]:
     if structure == "flex":
         return {"flex": written.flex, **_picked(given, "alt_text")}
     if structure == "picture":
-        shape = (
-            given.get("image_shape") if given.get("image_shape") in contents.PICTURE_SHAPES else ""
-        )
+        image = {"url": texts["image_url"]}
+        if texts["image_shape"] in filter(None, contents.PICTURE_SHAPES):
+            image["shape"] = texts["image_shape"]
         return {
-            "image": {"url": texts["image_url"], **({"shape": shape} if shape else {})},
+            "image": image,
             **_picked(given, "caption", "alt_text"),
             **_buttons(written),
         }

@@ -11,6 +11,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
+from django.utils.text import format_lazy
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.widgets import (
@@ -38,9 +39,12 @@ class LinkFileForm(forms.Form):
     upload = forms.FileField(
         label=gettext_lazy("File"),
         widget=UnfoldAdminFileFieldWidget,
-        help_text=gettext_lazy(
-            "CSV or XLSX of at most 500 rows. Row 1 names the columns: phone, line_user_id and,"
-            " if you know it, linked_at, such as 2026-11-24T09:00:00+07:00."
+        help_text=format_lazy(
+            gettext_lazy(
+                "CSV or XLSX of at most {most} rows. Row 1 names the columns: phone, line_user_id"
+                " and, if you know it, linked_at, such as 2026-11-24T09:00:00+07:00."
+            ),
+            most=MOST_ROWS,
         ),
     )
     is_dry_run = forms.BooleanField(
