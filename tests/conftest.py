@@ -92,16 +92,12 @@ def drain(transactional_db: None) -> Callable[[], None]:
     """Give every road worker's turns until nothing is due; the real worker, in this process."""
 
     def run() -> None:
-        async def turns() -> None:
-            roads = worker.Roads()
-            try:
-                for road_id in await working.in_database(_road_ids):
-                    while await worker.drain(road_id, roads, working.in_database):
-                        pass
-            finally:
-                await roads.close()
+        async def turns(roads: worker.Roads) -> None:
+            for road_id in await working.in_database(_road_ids):
+                while await worker.drain(road_id, roads, working.in_database):
+                    pass
 
-        working.run(turns())
+        working.run(working.with_roads(turns))
 
     return run
 

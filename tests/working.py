@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -29,17 +29,22 @@ def run(work: Coroutine[Any, Any, Any]) -> Any:
         return thread.submit(asyncio.run, work).result()
 
 
+async def with_roads(work: Callable[[worker.Roads], Awaitable[None]]) -> None:
+    """Do what a worker does on its roads, with sessions of its own."""
+    roads = worker.Roads()
+    try:
+        await work(roads)
+    finally:
+        await roads.close()
+
+
 def post_answers(account: OfficialAccount, *, workers: int = 1) -> None:
     """Have so many workers post, each with sessions of its own, until nothing is due."""
 
-    async def one() -> None:
-        roads = worker.Roads()
-        try:
-            await talker.post(account.pk, roads, in_database, may_go_on=lambda: True)
-        finally:
-            await roads.close()
+    async def one(roads: worker.Roads) -> None:
+        await talker.post(account.pk, roads, in_database, may_go_on=lambda: True)
 
     async def all_of_them() -> None:
-        await asyncio.gather(*(one() for _ in range(workers)))
+        await asyncio.gather(*(with_roads(one) for _ in range(workers)))
 
     run(all_of_them())

@@ -14,6 +14,7 @@ from pytest_django.live_server_helper import LiveServer
 from templates_app import drafting
 from templates_app.models import MessageTemplate
 from tests import factories
+from tests.browser.test_a_conversation_in_chromium import opened
 from tests.browser.test_console_in_chromium import fits, log_in, user
 from tests.browser.test_imports_in_chromium import shot
 from tests.templates_app.test_rendering import FLEX
@@ -197,17 +198,12 @@ def test_a_picture_is_written_without_script(
     width: int, chromium: Browser, live_server: LiveServer
 ) -> None:
     factories.account()
-    context = chromium.new_context(
-        base_url=live_server.url,
-        java_script_enabled=False,
-        viewport={"width": width, "height": 900},
-    )
-    page = context.new_page()
+    page = opened(chromium, live_server.url, width=width, script=False)
     log_in(page, user("author"))
 
     write_picture(page)
 
-    context.close()
+    page.context.close()
 
 
 @pytest.mark.parametrize("width", [1280, 375])
@@ -215,12 +211,7 @@ def test_a_template_is_written_without_script(
     width: int, chromium: Browser, live_server: LiveServer
 ) -> None:
     account = factories.account()
-    context = chromium.new_context(
-        base_url=live_server.url,
-        java_script_enabled=False,
-        viewport={"width": width, "height": 900},
-    )
-    page = context.new_page()
+    page = opened(chromium, live_server.url, width=width, script=False)
     log_in(page, user("author"))
     phone, items = page.locator(".lp-phone"), page.locator("#lines [data-line]")
 
@@ -267,4 +258,4 @@ def test_a_template_is_written_without_script(
         "items": [{"label": "จาก", "value": "{{shop}}"}],
     }
     assert template.samples == [{"shop": "ร้านดอกไม้"}]
-    context.close()
+    page.context.close()

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import signal
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -24,7 +22,7 @@ from tests.conversations import talk
 from tests.conversations.talk import ANNA, BEN, NOON
 from tests.line import Line
 from tests.sending.test_worker_process import wait, workers
-from tests.working import in_database, post_answers
+from tests.working import in_database, post_answers, run, with_roads
 
 SOON = NOON + timedelta(seconds=5)
 LATE = NOON + timedelta(minutes=5)
@@ -358,16 +356,11 @@ def test_who_blocks_between_answer_and_post_gets_nothing(
 
 
 def test_who_writes_gets_the_name_of_their_profile(talked: OfficialAccount, line: Line) -> None:
-    async def asked() -> None:
-        roads = worker.Roads()
-        try:
-            await naming.ask(roads, in_database)
-            await naming.ask(roads, in_database)
-        finally:
-            await roads.close()
+    async def asked(roads: worker.Roads) -> None:
+        await naming.ask(roads, in_database)
+        await naming.ask(roads, in_database)
 
-    with ThreadPoolExecutor(1) as thread:
-        thread.submit(asyncio.run, asked()).result()
+    run(with_roads(asked))
 
     held = talk.with_(talked)
     assert (held.name, held.language) == ("Person aaaa", "en")

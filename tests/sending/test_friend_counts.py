@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from io import StringIO
 
@@ -13,14 +11,14 @@ from django.test import Client
 
 from lineportal.accounts.models import OfficialAccount, Road
 from lineportal.providers.line.told import FriendCount as Told
-from lineportal.sending import clock, friend_counts, friend_figures, holdings, worker
+from lineportal.sending import clock, friend_counts, friend_figures, holdings
 from lineportal.sending.models import FriendCount, Incident
 from recipients import intake
 from recipients.models import Source
 from tests import factories
 from tests.api.client import Api
 from tests.line import Line
-from tests.working import in_database
+from tests.working import in_database, run, with_roads
 
 DAY = timedelta(days=1)
 
@@ -32,15 +30,7 @@ def road_of(account: OfficialAccount) -> Road:
 def ask(road: Road) -> None:
     """Ask the simulator, as a worker does."""
 
-    async def once() -> None:
-        roads = worker.Roads()
-        try:
-            await friend_counts.ask(road.pk, roads, in_database)
-        finally:
-            await roads.close()
-
-    with ThreadPoolExecutor(1) as thread:
-        thread.submit(asyncio.run, once()).result()
+    run(with_roads(lambda roads: friend_counts.ask(road.pk, roads, in_database)))
 
 
 def asked(line: Line) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -15,12 +14,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lineportal.accounts.models import OfficialAccount, Road
-from lineportal.sending import asking_quota, breakers, campaigns, outbox, quota, worker
+from lineportal.sending import asking_quota, breakers, campaigns, outbox, quota
 from lineportal.sending.models import Campaign, Incident, Message, Policy, Quota
 from lineportal.sending.statuses import Status
 from tests import factories
 from tests.line import Line
-from tests.working import in_database
+from tests.working import in_database, run, with_roads
 
 Drain = Callable[[], None]
 
@@ -28,15 +27,7 @@ Drain = Callable[[], None]
 def ask(road: Road) -> None:
     """Ask the simulator, as a worker does."""
 
-    async def once() -> None:
-        roads = worker.Roads()
-        try:
-            await asking_quota.ask(road.pk, roads, in_database)
-        finally:
-            await roads.close()
-
-    with ThreadPoolExecutor(1) as thread:
-        thread.submit(asyncio.run, once()).result()
+    run(with_roads(lambda roads: asking_quota.ask(road.pk, roads, in_database)))
 
 
 def a_minute_later(road: Road) -> None:
